@@ -1,0 +1,98 @@
+// Package aws reads Amazon Web Services: snapshots, images, databases, backups,
+// exported disks, the guards that limit them and the keys that protect them.
+//
+// A scope is one account in one region. Within it each service is a [part] that
+// reads its own assets and says what it could not read. All calls go through
+// one chain of middleware (ledger, limit, retry); no part counts or sleeps.
+package aws
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"golang.org/x/time/rate"
+
+	"github.com/lenscap/lenscap"
+	"github.com/lenscap/lenscap/internal/cloud"
+)
+
+// Provider is this cloud's name in references.
+const Provider = "aws"
+
+// part reads one service in one scope. collect gives every failure to the
+// region as a gap and returns an error only when ctx ended or the sink failed.
+// Each part closes every kind of its own with region.covered, complete or not.
+type part struct {
+	name    string
+	kinds   []lenscap.Kind
+	collect func(ctx context.Context, r *region) error
+}
+
+// parts is the explicit list of what is read in each region, in this order:
+// what others refer to comes first.
+func parts() []part {
+	return []part{}
+}
+
+// region is one account in one region: what a part needs.
+type region struct {
+	account string
+	name    string
+	cfg     awssdk.Config // credentials of the account, this region, all middleware
+	opts    cloud.Options
+	sink    cloud.Sink
+	sweep   *rate.Limiter // for calls that read one asset each
+	now     time.Time
+
+	mu   sync.Mutex
+	keys map[string]bool // KMS keys met, to be read at the end
+}
+
+// ref names an asset of this scope.
+func (r *region) ref(kind lenscap.Kind, id string) lenscap.Ref {
+	return lenscap.Ref{Provider: Provider, Account: r.account, Region: r.name, Kind: kind, ID: id}
+}
+
+// meetKey remembers a KMS key (id, ARN or alias) to be read after all parts.
+func (r *region) meetKey(key string) {
+	if key == "" {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.keys == nil {
+		r.keys = make(map[string]bool)
+	}
+	r.keys[key] = true
+}
+
+// gapOf describes what a failed call hides for some kinds of this scope.
+func (r *region) gapOf(call string, err error, aspect lenscap.Aspect, kinds ...lenscap.Kind) lenscap.Gap {
+	return lenscap.Gap{
+		Provider: Provider, Account: r.account, Region: r.name, Kinds: kinds,
+		Aspect: aspect, Cause: causeOf(err), Call: call, Message: messageOf(err),
+	}
+}
+
+// gap gives such a gap to the sink. A context that ended is returned instead.
+func (r *region) gap(ctx context.Context, call string, err error, aspect lenscap.Aspect, kinds ...lenscap.Kind) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return r.sink.Gap(r.gapOf(call, err, aspect, kinds...))
+}
+
+// covered closes one kind of this scope.
+func (r *region) covered(kind lenscap.Kind, assets int, state lenscap.CoverageState) error {
+	return r.sink.Covered(lenscap.Coverage{
+		Provider: Provider, Account: r.account, Region: r.name,
+		Kind: kind, State: state, Assets: assets,
+	})
+}
+
+// proof is an answer of this moment.
+func (r *region) proof(call, field, value string) lenscap.Proof {
+	return lenscap.Proof{Call: call, Field: field, Value: value, At: r.now}
+}
