@@ -57,11 +57,8 @@ func readFile(c *Config, file string) error {
 	}
 	before := *c
 	err = yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(c)
-	if err == nil {
+	if err == nil || errors.Is(err, io.EOF) {
 		keepEmptied(c, before)
-		return nil
-	}
-	if errors.Is(err, io.EOF) {
 		return nil
 	}
 	var unknown *yaml.UnknownFieldError
