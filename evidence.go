@@ -8,7 +8,7 @@ type Evidence struct {
 	At        time.Time `json:"at"`
 	Version   string    `json:"version,omitempty"`   // of the inspector: another one may find more
 	ReadFrom  *Ref      `json:"read_from,omitempty"` // a copy with the same bytes, when the asset's own can't be read
-	Complete  bool      `json:"complete"` // everything that was to be looked at was read
+	Complete  bool      `json:"complete"`            // everything that was to be looked at was read
 	Gaps      []Gap     `json:"gaps,omitempty"`
 	Volumes   []Volume  `json:"volumes,omitempty"`
 	Items     []Item    `json:"items,omitempty"`
