@@ -38,16 +38,23 @@ func parts() []part {
 
 // region is one account in one region: what a part needs.
 type region struct {
-	account string
-	name    string
-	cfg     awssdk.Config // credentials of the account, this region, all middleware
-	opts    cloud.Options
-	sink    cloud.Sink
-	sweep   *rate.Limiter // for calls that read one asset each
-	now     time.Time
+	account   string
+	name      string
+	partition string        // aws, aws-cn, aws-us-gov
+	cfg       awssdk.Config // credentials of the account, this region, all middleware
+	opts      cloud.Options
+	sink      cloud.Sink
+	sweep     *rate.Limiter // for calls that read one asset each
+	now       time.Time
 
-	mu   sync.Mutex
-	keys map[string]bool // KMS keys met, to be read at the end
+	volumes   known // filled by the volumes part
+	instances known // filled by the instances part
+
+	mu       sync.Mutex
+	keys     map[string]bool           // KMS keys met, to be read at the end
+	owners   map[string]*known         // see living
+	coverage map[lenscap.Kind]coverage // see covered
+	said     int                       // kinds closed by the part that runs
 }
 
 // ref names an asset of this scope.
@@ -82,14 +89,6 @@ func (r *region) gap(ctx context.Context, call string, err error, aspect lenscap
 		return ctx.Err()
 	}
 	return r.sink.Gap(r.gapOf(call, err, aspect, kinds...))
-}
-
-// covered closes one kind of this scope.
-func (r *region) covered(kind lenscap.Kind, assets int, state lenscap.CoverageState) error {
-	return r.sink.Covered(lenscap.Coverage{
-		Provider: Provider, Account: r.account, Region: r.name,
-		Kind: kind, State: state, Assets: assets,
-	})
 }
 
 // proof is an answer of this moment.

@@ -73,7 +73,7 @@ func causeOf(err error) lenscap.Cause {
 	switch {
 	case errors.Is(err, errTruncated):
 		return lenscap.CauseTruncated
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, errSilent), errors.Is(err, context.DeadlineExceeded):
 		return lenscap.CauseTimeout
 	case errors.As(err, &netErr) && netErr.Timeout():
 		return lenscap.CauseTimeout
