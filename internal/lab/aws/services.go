@@ -1,0 +1,8 @@
+package aws
+
+// services is the explicit list of what the lab serves, by signing name.
+func services() map[string]*service {
+	return map[string]*service{
+		"sts": stsService(),
+	}
+}
