@@ -111,6 +111,7 @@ type Guard struct {
 	Kinds    []Kind `json:"kinds,omitempty"` // the kinds it limits; empty: informative only
 	// Limits are the principals it holds back when Effect says so.
 	Limits    []PrincipalType `json:"limits,omitempty"`
+	Paths     []Path          `json:"paths,omitempty"` // the ways it holds back; empty: every way
 	Effect    GuardEffect     `json:"effect"`
 	State     string          `json:"state,omitempty"` // the cloud's own word
 	ManagedBy string          `json:"managed_by,omitempty"`
