@@ -95,3 +95,13 @@ func (r *region) gap(ctx context.Context, call string, err error, aspect lenscap
 func (r *region) proof(call, field, value string) lenscap.Proof {
 	return lenscap.Proof{Call: call, Field: field, Value: value, At: r.now}
 }
+
+// prove completes the grants of a policy: the call that gave it, the time, and
+// the way they take.
+func (r *region) prove(grants []lenscap.Grant, call string, path lenscap.Path) []lenscap.Grant {
+	for i := range grants {
+		grants[i].Path = path
+		grants[i].Proof.Call, grants[i].Proof.At = call, r.now
+	}
+	return grants
+}

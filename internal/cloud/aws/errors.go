@@ -90,7 +90,7 @@ func malformed(err error) bool {
 	var des *smithy.DeserializationError
 	var syn *xml.SyntaxError
 	var js *json.SyntaxError
-	return errors.As(err, &des) || errors.As(err, &syn) || errors.As(err, &js) ||
+	return errors.Is(err, errMalformed) || errors.As(err, &des) || errors.As(err, &syn) || errors.As(err, &js) ||
 		errors.Is(err, io.ErrUnexpectedEOF)
 }
 
@@ -104,8 +104,13 @@ func messageOf(err error) string {
 	if errors.As(err, &api) {
 		msg = api.ErrorCode() + ": " + api.ErrorMessage()
 	}
-	if len(msg) > maxMessage {
-		msg = strings.ToValidUTF8(msg[:maxMessage], "") + "…"
+	return bounded(msg, maxMessage)
+}
+
+// bounded cuts s to at most limit bytes and an ellipsis.
+func bounded(s string, limit int) string {
+	if len(s) > limit {
+		return strings.ToValidUTF8(s[:limit], "") + "…"
 	}
-	return msg
+	return s
 }
