@@ -22,13 +22,14 @@ const (
 	KindSharePolicy      Kind = "share_policy"      // a standing policy that shares new copies by itself
 	KindInstance         Kind = "instance"          // lineage only
 	KindKey              Kind = "key"               // an encryption key
+	KindAccount          Kind = "account"           // an account's settings in one region
 )
 
 // Kinds lists every kind in a fixed order.
 func Kinds() []Kind {
 	return []Kind{
 		KindVolume, KindDiskSnapshot, KindMachineImage, KindFPGAImage, KindDatabaseSnapshot,
-		KindBackup, KindBackupVault, KindDiskObject, KindSharePolicy, KindInstance, KindKey,
+		KindBackup, KindBackupVault, KindDiskObject, KindSharePolicy, KindInstance, KindKey, KindAccount,
 	}
 }
 

@@ -75,10 +75,11 @@ type Examples struct {
 
 // Example is one asset with what it is judged by.
 type Example struct {
-	Name     string            `yaml:"name" json:"name"`
-	Asset    lenscap.Asset     `yaml:"asset" json:"asset"`
-	Guards   []lenscap.Guard   `yaml:"guards,omitempty" json:"guards,omitempty"`
-	Keys     []lenscap.Key     `yaml:"keys,omitempty" json:"keys,omitempty"`
-	Evidence *lenscap.Evidence `yaml:"evidence,omitempty" json:"evidence,omitempty"`
-	Severity lenscap.Severity  `yaml:"severity,omitempty" json:"severity,omitempty"` // the one expected, when told
+	Name     string               `yaml:"name" json:"name"`
+	Asset    lenscap.Asset        `yaml:"asset" json:"asset"`
+	Guards   []lenscap.Guard      `yaml:"guards,omitempty" json:"guards,omitempty"`
+	Keys     []lenscap.Key        `yaml:"keys,omitempty" json:"keys,omitempty"`
+	Members  []lenscap.Membership `yaml:"members,omitempty" json:"members,omitempty"`
+	Evidence *lenscap.Evidence    `yaml:"evidence,omitempty" json:"evidence,omitempty"`
+	Severity lenscap.Severity     `yaml:"severity,omitempty" json:"severity,omitempty"` // the one expected, when told
 }
