@@ -82,5 +82,5 @@ type Filter struct {
 	Region      string
 	Kind        lenscap.Kind
 	Rule        string
-	Limit       int
+	Limit       int // 0: all
 }
