@@ -1,0 +1,149 @@
+package fsys
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+)
+
+// Bounds of a walk, far above what honest file systems hold.
+const (
+	maxEntries = 100_000_000
+	maxDepth   = 4096
+	batch      = 16384 // entries of one directory held at once
+)
+
+// Node is one step of a walk.
+type Node struct {
+	// Path has no leading slash; the root is ".".
+	Path string
+	Stat
+	// Target is a symbolic link's.
+	Target string
+	// Err tells what could not be read: the node itself, then Stat holds its
+	// ID at most, or a directory's entries, then the directory comes a second
+	// time with Err set.
+	Err error
+}
+
+// SkipDir, given by a walk's function for a directory, leaves it out.
+var SkipDir = fs.SkipDir
+
+// Walk visits every node below the root, the root first. Within a directory
+// nodes come in the order of their numbers, which is the disk's, and each
+// directory's own entries come before those of its children. Damage is told
+// through [Node.Err] and the walk goes on. It ends with the first error of fn,
+// with ctx's, or at a bound that no honest file system reaches.
+func (f *FS) Walk(ctx context.Context, fn func(Node) error) error {
+	w := &walk{ctx: ctx, tree: f.tree, fn: fn, seen: map[ID]bool{}}
+	root, err := f.tree.Stat(f.tree.Root())
+	if err != nil {
+		return fn(Node{Path: ".", Stat: Stat{ID: f.tree.Root()}, Err: err})
+	}
+	if err := w.visit(Node{Path: ".", Stat: root}, 0); err != nil {
+		return err
+	}
+	for len(w.todo) > 0 {
+		d := w.todo[len(w.todo)-1]
+		w.todo = w.todo[:len(w.todo)-1]
+		if err := w.dir(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type pending struct {
+	path  string
+	st    Stat
+	depth int
+}
+
+type walk struct {
+	ctx     context.Context
+	tree    Tree
+	fn      func(Node) error
+	seen    map[ID]bool // directories
+	todo    []pending   // a stack
+	entries int
+}
+
+// visit gives one node to fn and notes a directory for later.
+func (w *walk) visit(n Node, depth int) error {
+	isDir := n.Err == nil && n.Mode.IsDir()
+	if isDir && w.seen[n.ID] {
+		// Honest directories have one name: this is a loop.
+		n.Err, isDir = fmt.Errorf("directory %d has a second name: %w", n.ID, ErrDamaged), false
+	}
+	err := w.fn(n)
+	switch {
+	case isDir && errors.Is(err, SkipDir):
+		return nil
+	case err != nil || !isDir:
+		return err
+	}
+	w.seen[n.ID] = true
+	w.todo = append(w.todo, pending{n.Path, n.Stat, depth})
+	return nil
+}
+
+// dir visits the entries of one directory, a batch at a time.
+func (w *walk) dir(d pending) error {
+	if d.depth >= maxDepth {
+		return w.fn(Node{Path: d.path, Stat: d.st, Err: fmt.Errorf("more than %d directories deep: %w", maxDepth, ErrDamaged)})
+	}
+	var entries []Entry
+	var failed error
+	below := len(w.todo)
+	flush := func() bool {
+		failed = w.batch(d, entries)
+		entries = entries[:0]
+		return failed == nil
+	}
+	err := w.tree.List(d.st.ID, func(e Entry) bool {
+		entries = append(entries, e)
+		return len(entries) < batch || flush()
+	})
+	if failed == nil {
+		flush()
+	}
+	slices.Reverse(w.todo[below:]) // the stack gives the lowest number first
+	if failed != nil {
+		return failed
+	}
+	if err != nil {
+		return w.fn(Node{Path: d.path, Stat: d.st, Err: fmt.Errorf("list directory: %w", err)})
+	}
+	return nil
+}
+
+func (w *walk) batch(d pending, entries []Entry) error {
+	slices.SortStableFunc(entries, func(a, b Entry) int { return cmp.Compare(a.ID, b.ID) })
+	for _, e := range entries {
+		if err := w.ctx.Err(); err != nil {
+			return err
+		}
+		if w.entries++; w.entries > maxEntries {
+			return fmt.Errorf("more than %d entries: %w", maxEntries, ErrDamaged)
+		}
+		n := Node{Path: e.Name, Stat: Stat{ID: e.ID}}
+		if d.path != "." {
+			n.Path = d.path + "/" + e.Name
+		}
+		if st, err := w.tree.Stat(e.ID); err != nil {
+			n.Err = err
+		} else {
+			n.Stat = st
+		}
+		if n.Err == nil && n.Mode&fs.ModeSymlink != 0 {
+			n.Target, n.Err = w.tree.ReadLink(e.ID)
+		}
+		if err := w.visit(n, d.depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
