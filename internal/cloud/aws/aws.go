@@ -33,7 +33,15 @@ type part struct {
 // parts is the explicit list of what is read in each region, in this order:
 // what others refer to comes first.
 func parts() []part {
-	return []part{}
+	return []part{
+		guardsPart(),
+		volumesPart(),
+		instancesPart(),
+		imagesPart(),
+		fpgaPart(),
+		snapshotsPart(),
+		keysPart(), // last: reads the keys that the others met
+	}
 }
 
 // region is one account in one region: what a part needs.
@@ -47,14 +55,23 @@ type region struct {
 	sweep     *rate.Limiter // for calls that read one asset each
 	now       time.Time
 
-	volumes   known // filled by the volumes part
-	instances known // filled by the instances part
+	volumes   known               // filled by the volumes part
+	attached  map[string]string   // by volume: the instance it is attached to
+	instances known               // filled by the instances part
+	users     map[string][]string // by image: instances launched from it
+	images    known               // filled by the images part
+	backing   map[string][]string // by snapshot: the images that stand on it
+
+	keyMu    sync.Mutex
+	keyFacts map[string]keyFact // see describeKey
 
 	mu       sync.Mutex
 	keys     map[string]bool           // KMS keys met, to be read at the end
 	owners   map[string]*known         // see living
 	coverage map[lenscap.Kind]coverage // see covered
 	said     int                       // kinds closed by the part that runs
+	refused  map[string]refusals       // see ask, by call
+	claims   map[string]lenscap.Owner  // see claim, by asset ID
 }
 
 // ref names an asset of this scope.

@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/middleware"
 	"golang.org/x/time/rate"
+
+	"github.com/lenscap/lenscap"
 )
 
 // tuning is what tests shrink.
@@ -64,11 +66,26 @@ func (c *Collector) load(ctx context.Context) (awssdk.Config, error) {
 // retries is shared by all calls of a client, so that one throttled sweep would
 // leave later calls without any: attempts are bounded per call instead.
 func (c *Collector) retryer() awssdk.Retryer {
-	return retry.NewStandard(func(o *retry.StandardOptions) {
+	return retryer{retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = c.tune.attempts
 		o.MaxBackoff = c.tune.maxBackoff
 		o.RateLimiter = ratelimit.None
-	})
+	})}
+}
+
+// retryer waits long only when the service asks to slow down.
+type retryer struct{ *retry.Standard }
+
+// maxPause is the longest wait before another attempt for other reasons.
+const maxPause = time.Second
+
+// RetryDelay is how long to wait before the next attempt.
+func (r retryer) RetryDelay(attempt int, err error) (time.Duration, error) {
+	delay, delayErr := r.Standard.RetryDelay(attempt, err)
+	if causeOf(err) != lenscap.CauseThrottled {
+		delay = min(delay, maxPause)
+	}
+	return delay, delayErr
 }
 
 // dress puts the one chain of middleware of an account and region into cfg.

@@ -71,6 +71,8 @@ func causeOf(err error) lenscap.Cause {
 	}
 	var netErr net.Error
 	switch {
+	case errors.Is(err, errForeignKey):
+		return lenscap.CauseDenied
 	case errors.Is(err, errTruncated):
 		return lenscap.CauseTruncated
 	case errors.Is(err, errSilent), errors.Is(err, context.DeadlineExceeded):
