@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"context"
-	"strings"
 
 	"github.com/lenscap/lenscap"
 )
@@ -145,16 +144,9 @@ func each[T any](m map[place][]T, ref lenscap.Ref, fn func(*T)) {
 }
 
 // Key gives the key that an asset's encryption names, nil when it was not read.
-// A name may be a full one, an alias, or the key's own identifier inside it.
-func (v *View) Key(name string) *lenscap.Key {
-	if k, ok := v.keys[name]; ok {
-		return k
-	}
-	if i := strings.LastIndex(name, "/"); i >= 0 && !strings.Contains(name, "alias/") {
-		return v.keys[name[i+1:]]
-	}
-	return nil
-}
+// The name is the key's identifier or one of its aliases; keys of one number in
+// two regions are different keys.
+func (v *View) Key(name string) *lenscap.Key { return v.keys[name] }
 
 // Member gives where an account stands; ok is false when it is not known.
 func (v *View) Member(provider, account string) (m lenscap.Membership, ok bool) {

@@ -81,7 +81,30 @@ func (r *runner) judge(ctx context.Context) error {
 		}
 		return nil
 	})
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return r.judgeSettings(resolver)
+}
+
+// judgeSettings judges what protects each account and region. It is always
+// covered: a guard that could not be read is a gap of its own asset.
+func (r *runner) judgeSettings(resolver *exposure.Resolver) error {
+	for _, a := range r.view.Settings() {
+		ref := a.Ref
+		r.run.Coverage = append(r.run.Coverage, lenscap.Coverage{
+			Provider: ref.Provider, Account: ref.Account, Region: ref.Region,
+			Kind: ref.Kind, State: lenscap.CoverageComplete, Assets: 1,
+		})
+		if r.seen.asked[ref] {
+			r.seen.at[ref] = a.Gaps
+		}
+		e := resolver.Resolve(&a)
+		if err := r.rules(a, e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // judgeOne counts one asset and keeps it when a rule holds.
@@ -92,6 +115,11 @@ func (r *runner) judgeOne(a lenscap.Asset, e lenscap.Exposure) error {
 	if r.seen.asked[a.Ref] {
 		r.seen.at[a.Ref] = e.Gaps
 	}
+	return r.rules(a, e)
+}
+
+// rules keeps the asset when a rule holds for it.
+func (r *runner) rules(a lenscap.Asset, e lenscap.Exposure) error {
 	js, err := r.Engine.Judge(&a, &e, nil)
 	if err != nil {
 		return fmt.Errorf("judge %s: %w", a.Ref, err)

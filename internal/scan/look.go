@@ -24,6 +24,8 @@ func (r *runner) look(ctx context.Context) error {
 	for _, h := range r.hits {
 		if r.wants(h) {
 			wanted = append(wanted, h)
+		} else if err := r.remember(ctx, h); err != nil {
+			return err
 		}
 	}
 	slices.SortStableFunc(wanted, func(a, b *hit) int { return cmp.Compare(worst(b), worst(a)) })
@@ -49,12 +51,7 @@ func worst(h *hit) lenscap.Severity {
 
 // wants tells whether the disk of a hit is to be looked into.
 func (r *runner) wants(h *hit) bool {
-	if r.Inspector == nil || r.opener[h.asset.Ref.Provider] == nil {
-		return false
-	}
-	switch h.asset.Ref.Kind {
-	case lenscap.KindDiskSnapshot, lenscap.KindMachineImage:
-	default:
+	if r.Inspector == nil || r.opener[h.asset.Ref.Provider] == nil || !inspectable(h.asset.Ref.Kind) {
 		return false
 	}
 	return r.Content == ContentAll || r.Content == ContentExposed && h.exposure.Verdict.Exposed()
@@ -65,12 +62,38 @@ func (r *runner) lookAt(ctx context.Context, h *hit) error {
 	if err != nil {
 		return err
 	}
+	return r.rejudge(h, ev)
+}
+
+// rejudge judges a hit anew with what is on its disk.
+func (r *runner) rejudge(h *hit, ev lenscap.Evidence) error {
 	js, err := r.Engine.Judge(&h.asset, &h.exposure, &ev)
 	if err != nil {
 		return fmt.Errorf("judge %s with what is on it: %w", h.asset.Ref, err)
 	}
 	h.evidence, h.judgements = &ev, js
 	return nil
+}
+
+// remember judges with what an earlier run found on the disk, so that a run
+// that does not look makes nothing quieter.
+func (r *runner) remember(ctx context.Context, h *hit) error {
+	if !inspectable(h.asset.Ref.Kind) {
+		return nil
+	}
+	known, err := r.Store.Evidence(ctx, h.asset.Ref)
+	if errors.Is(err, finding.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read what is known of %s: %w", h.asset.Ref, err)
+	}
+	return r.rejudge(h, known)
+}
+
+// inspectable tells kinds whose bytes are a disk that can be opened.
+func inspectable(k lenscap.Kind) bool {
+	return k == lenscap.KindDiskSnapshot || k == lenscap.KindMachineImage
 }
 
 // evidence gives what is known of a disk, or looks. A snapshot's bytes never
