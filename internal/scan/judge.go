@@ -124,7 +124,8 @@ func (r *runner) rules(a lenscap.Asset, e lenscap.Exposure) error {
 	if err != nil {
 		return fmt.Errorf("judge %s: %w", a.Ref, err)
 	}
-	if len(js) > 0 {
+	// With ContentAll a disk is looked into though no rule holds for it yet.
+	if len(js) > 0 || r.Content == ContentAll && inspectable(a.Ref.Kind) {
 		r.hits = append(r.hits, &hit{asset: a, exposure: e, judgements: js})
 	}
 	return nil
