@@ -27,7 +27,9 @@ type Collector struct {
 }
 
 var (
-	_ cloud.Collector = (*Collector)(nil)
+	_ cloud.Collector   = (*Collector)(nil)
+	_ cloud.BlockOpener = (*Collector)(nil)
+	_ cloud.Permitter   = (*Collector)(nil)
 )
 
 // defaultRate is opts.Rate when it is 0.

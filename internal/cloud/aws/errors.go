@@ -68,6 +68,9 @@ func causeOf(err error) lenscap.Cause {
 		case http.StatusRequestTimeout, http.StatusGatewayTimeout:
 			return lenscap.CauseTimeout
 		}
+		if resp.HTTPStatusCode() >= http.StatusInternalServerError {
+			return lenscap.CauseError // whatever its body is, the service failed
+		}
 	}
 	var netErr net.Error
 	switch {
