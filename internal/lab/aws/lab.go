@@ -108,7 +108,8 @@ func (l *Lab) Close() error {
 func (l *Lab) Endpoint() string { return "http://" + l.listener.Addr().String() }
 
 // Env is the environment, as "NAME=value", under which the SDKs, the AWS CLI
-// and lenscap use the lab with the login account's keys.
+// and lenscap use the lab with the login account's keys. AWS_PROFILE must not be
+// set beside it.
 func (l *Lab) Env() []string { return l.EnvOf(l.login) }
 
 // EnvOf is [Lab.Env] with the keys of another account of the lab.
@@ -122,7 +123,6 @@ func (l *Lab) EnvOf(account string) []string {
 		"AWS_REGION=" + homeRegion,
 		"AWS_DEFAULT_REGION=" + homeRegion,
 		"AWS_EC2_METADATA_DISABLED=true",
-		"AWS_PROFILE=",
 		"AWS_CONFIG_FILE=/dev/null",
 		"AWS_SHARED_CREDENTIALS_FILE=/dev/null",
 		"AWS_PAGER=",
