@@ -1,0 +1,200 @@
+package disktest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/lenscap/lenscap/internal/disk/block"
+	"github.com/lenscap/lenscap/internal/disk/fsys"
+)
+
+// Tool finds a program that the test needs. Where it is missing the test is
+// skipped, but fails when CI is set: there nothing may be left out.
+func Tool(t testing.TB, name string) string {
+	t.Helper()
+	for _, candidate := range []string{name, "/usr/sbin/" + name, "/sbin/" + name} {
+		if path, err := exec.LookPath(candidate); err == nil {
+			return path
+		}
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s is missing: install it, tests in CI leave nothing out", name)
+	}
+	t.Skipf("%s is missing", name)
+	return ""
+}
+
+// Run runs a program and fails the test with its output when it fails.
+func Run(t testing.TB, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %q: %v\n%s", name, args, err, out)
+	}
+	return string(out)
+}
+
+// Image is a way to make a file system out of a directory.
+type Image struct {
+	Name string
+	// Entries is how many files the huge directory holds; 0 means 2000.
+	Entries int
+	// Without names a directory that is left out, when the tool that builds
+	// the image can't copy it.
+	Without string
+	// Build writes the file system with the tree at dir to the file at path.
+	Build func(t testing.TB, dir, path string)
+}
+
+// Suite is what every driver passes: each image gives the truth, foreign bytes
+// are [fsys.ErrNotThis], and damage ends in errors.
+func Suite(t *testing.T, d fsys.Driver, images []Image) {
+	t.Helper()
+	t.Run("foreign", func(t *testing.T) { foreign(t, d) })
+	for _, img := range images {
+		t.Run(img.Name, func(t *testing.T) {
+			t.Parallel()
+			dir, path := t.TempDir(), t.TempDir()+"/disk.raw"
+			entries := img.Entries
+			if entries == 0 {
+				entries = 2000
+			}
+			Plant(t, dir, entries)
+			if img.Without != "" {
+				if err := os.RemoveAll(filepath.Join(dir, img.Without)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			img.Build(t, dir, path)
+			f := Open(t, d, path)
+			Compare(t, f, Truth(t, dir))
+			Damage(t, d, path, 60)
+		})
+	}
+}
+
+// Open opens the image at path.
+func Open(t testing.TB, d fsys.Driver, path string) *fsys.FS {
+	t.Helper()
+	src, err := block.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = src.Close() })
+	tree, err := d.Open(t.Context(), src)
+	if err != nil {
+		t.Fatalf("open %s: %v", path, err)
+	}
+	return fsys.New(tree)
+}
+
+func foreign(t *testing.T, d fsys.Driver) {
+	t.Helper()
+	random := make([]byte, 1<<20)
+	_, _ = rand.NewChaCha8([32]byte{9}).Read(random)
+	for name, data := range map[string][]byte{"nothing": nil, "one byte": {1}, "zeros": make([]byte, 1<<20), "random": random} {
+		if _, err := d.Open(t.Context(), Memory(data)); !errors.Is(err, fsys.ErrNotThis) {
+			t.Errorf("%s: error %v, want ErrNotThis", name, err)
+		}
+	}
+}
+
+// Damage flips bits of an image and cuts it short, n times, and walks what is
+// left: errors are welcome, a panic or a hang is not.
+func Damage(t testing.TB, d fsys.Driver, path string, n int) {
+	t.Helper()
+	src, err := block.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close() //nolint:errcheck // reading only
+	extents, err := src.Extents(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for seed := range n {
+		r := rand.New(rand.NewPCG(uint64(seed), 3))
+		bad := &flipped{Source: src, size: src.Size(), flips: map[int64]byte{}}
+		for range 1 + r.IntN(64) {
+			e := extents[r.IntN(len(extents))]
+			// Metadata sits near the start of an extent more often than not.
+			bad.flips[e.Offset+r.Int64N(1+r.Int64N(e.Length))] = byte(1 + r.IntN(255))
+		}
+		if seed%5 == 0 {
+			bad.size = r.Int64N(src.Size())
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		Exercise(ctx, d, bad, 1<<20)
+		if ctx.Err() != nil && t.Context().Err() == nil {
+			t.Errorf("damage %d: the walk did not end", seed)
+		}
+		cancel()
+	}
+}
+
+// Exercise opens whatever is on src and touches all of it, reading at most the
+// given number of bytes of each file. It gives how many nodes it saw.
+func Exercise(ctx context.Context, d fsys.Driver, src block.Source, bytes int64) int {
+	tree, err := d.Open(ctx, block.WithContext(ctx, src))
+	if err != nil {
+		return 0
+	}
+	nodes := 0
+	attrs, _ := tree.(fsys.Attributer)
+	_ = tree.Info()
+	_ = fsys.New(tree).Walk(ctx, func(n fsys.Node) error {
+		nodes++
+		if attrs != nil {
+			_, _ = attrs.Attributes(n.ID)
+		}
+		if data, err := tree.Open(n.ID); err == nil {
+			_, _ = io.Copy(io.Discard, io.NewSectionReader(data, 0, min(data.Size(), bytes)))
+			_, _ = data.Extents(1000)
+		}
+		return nil
+	})
+	return nodes
+}
+
+type flipped struct {
+	block.Source
+	size  int64
+	flips map[int64]byte
+}
+
+func (f *flipped) Size() int64 { return f.size }
+
+func (f *flipped) ReadAt(p []byte, off int64) (int, error) {
+	if off >= f.size {
+		return 0, io.EOF
+	}
+	short := int64(len(p)) > f.size-off
+	if short {
+		p = p[:f.size-off]
+	}
+	n, err := f.Source.ReadAt(p, off)
+	for at, x := range f.flips {
+		if i := at - off; i >= 0 && i < int64(n) {
+			p[i] ^= x
+		}
+	}
+	if err == nil && short {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// Memory is a source over bytes.
+func Memory(data []byte) block.Source { return memory{bytes.NewReader(data)} }
+
+type memory struct{ *bytes.Reader }
+
+func (memory) Close() error { return nil }
