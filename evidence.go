@@ -10,6 +10,7 @@ type Evidence struct {
 	ReadFrom  *Ref      `json:"read_from,omitempty"` // a copy with the same bytes, when the asset's own can't be read
 	Complete  bool      `json:"complete"`            // everything that was to be looked at was read
 	Gaps      []Gap     `json:"gaps,omitempty"`
+	Profile   *Profile  `json:"profile,omitempty"`
 	Volumes   []Volume  `json:"volumes,omitempty"`
 	Items     []Item    `json:"items,omitempty"`
 	Truncated int       `json:"truncated,omitempty"` // items beyond the limit, counted only
@@ -17,6 +18,16 @@ type Evidence struct {
 	BytesRead int64     `json:"bytes_read"`          // bytes fetched from its source
 	Files     int       `json:"files"`               // files seen
 	FilesRead int       `json:"files_read"`          // files looked into
+}
+
+// Profile says what kind of disk it is, with the facts that made it so.
+type Profile struct {
+	OS       string `json:"os,omitempty"` // as the system names itself
+	Hostname string `json:"hostname,omitempty"`
+	// Class is the mission's 3.2: os_image, application_image, data_snapshot;
+	// several at once, none when nothing tells.
+	Class []string `json:"class,omitempty"`
+	Facts []string `json:"facts,omitempty"` // paths that made the class
 }
 
 // Volume is one file system or container on a disk.

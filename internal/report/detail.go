@@ -1,0 +1,309 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/lenscap/lenscap"
+	"github.com/lenscap/lenscap/rules"
+)
+
+// teller writes one story to a terminal and remembers the first error.
+type teller struct {
+	w   io.Writer
+	in  Input
+	err error
+}
+
+func (t *teller) line(format string, args ...any) {
+	if t.err == nil {
+		_, t.err = fmt.Fprintf(t.w, format+"\n", args...)
+	}
+}
+
+func (t *teller) head(h lenscap.Text) { t.line("\n%s", t.in.bold(t.in.say(h))) }
+
+// para writes text wrapped to the width, indented.
+func (t *teller) para(s string) {
+	width := t.in.Width
+	if width <= 0 || width > 100 {
+		width = 100
+	}
+	for _, l := range wrap(clean(s), width-2) {
+		t.line("  %s", l)
+	}
+}
+
+// wrap breaks text into lines of at most width columns, between words or, where
+// there are none, between wide characters.
+func wrap(s string, width int) []string {
+	var lines []string
+	var b strings.Builder
+	col := 0
+	flush := func() {
+		lines = append(lines, strings.TrimRight(b.String(), " "))
+		b.Reset()
+		col = 0
+	}
+	for _, word := range pieces(s) {
+		n := columns(word)
+		if col > 0 && col+n > width {
+			flush()
+			word = strings.TrimLeft(word, " ")
+			n = columns(word)
+		}
+		b.WriteString(word)
+		col += n
+	}
+	if col > 0 || len(lines) == 0 {
+		flush()
+	}
+	return lines
+}
+
+// pieces cuts text where a line may break.
+func pieces(s string) []string {
+	var out []string
+	start := 0
+	for i, r := range s {
+		if i > start && (r == ' ' || wide(r)) {
+			out = append(out, s[start:i])
+			start = i
+		}
+	}
+	return append(out, s[start:])
+}
+
+func wide(r rune) bool {
+	return r >= 0x2e80 && r < 0xa4d0 || r >= 0xac00 && r < 0xd7a4 || r >= 0xf900 && r < 0xfb00 || r >= 0xff00 && r < 0xff61
+}
+
+func columns(s string) int {
+	n := 0
+	for _, r := range s {
+		n++
+		if wide(r) {
+			n++
+		}
+	}
+	return n
+}
+
+// Finding tells one finding in full.
+func Finding(w io.Writer, f lenscap.Finding, in Input) error {
+	t := &teller{w: w, in: in}
+	r := in.rule(f)
+	ref := f.Asset.Ref
+	t.line("%s  %s", in.paint(f.Severity), in.bold(clean(in.say(r.Title))))
+	t.line("%s · %s · %s %s %s", f.ID, in.say(KindText(ref.Kind)), clean(ref.ID), ref.Account, ref.Region)
+	if f.Asset.Name != "" {
+		t.line("%s", clean(f.Asset.Name))
+	}
+	if f.Mute != nil {
+		t.line("%s: %s", in.say(lMuted), clean(f.Mute.Reason))
+	}
+	t.line("")
+	t.para(in.say(r.Text))
+	t.who(f.Exposure)
+	t.since(f)
+	t.lineage(f)
+	if f.Evidence != nil || f.Exposure.Verdict.Exposed() {
+		t.head(lOnDisk)
+		t.disk(f.Evidence)
+	}
+	t.head(lWhy)
+	for _, reason := range f.Reasons {
+		t.para("· " + in.say(reason))
+	}
+	t.head(lMatters)
+	t.para(in.say(r.Reason))
+	t.head(lClose)
+	t.para(in.say(r.Remedy))
+	t.mappings(r.Mappings)
+	gaps := slices.Concat(f.Exposure.Gaps, f.Unconfirmed)
+	if len(gaps) > 0 {
+		t.head(lNotRead)
+		for _, g := range gaps {
+			t.gap(g)
+		}
+	}
+	return t.err
+}
+
+func (t *teller) gap(g lenscap.Gap) {
+	t.para(fmt.Sprintf("· %s: %s %s %s", t.in.say(AspectText(g.Aspect)), t.in.say(CauseText(g.Cause)), g.Call, g.Message))
+}
+
+func (t *teller) who(x lenscap.Exposure) {
+	if len(x.Reaches) == 0 {
+		return
+	}
+	t.head(lWho)
+	for _, r := range x.Reaches {
+		g := r.Grant
+		t.para(fmt.Sprintf("· %s — %s — %s: %s", t.in.say(PrincipalText(g.Principal)), t.in.say(PathText(g.Path)),
+			t.in.say(lReadable), t.in.say(TriText(r.Readable))))
+		for _, why := range r.Why {
+			t.para("  " + t.in.say(why))
+		}
+		if len(r.HeldBy) > 0 {
+			t.para("  " + t.in.say(lHeldBy) + ": " + strings.Join(r.HeldBy, ", "))
+		}
+		if p := g.Proof; p.Call != "" {
+			t.para(fmt.Sprintf("  %s: %s %s = %q, %s", t.in.say(lProof), p.Call, p.Field, p.Value, clock(p.At)))
+		}
+	}
+}
+
+func (t *teller) since(f lenscap.Finding) {
+	t.head(lSince)
+	t.para(fmt.Sprintf("%s (%s)", clock(f.Exposure.Since), age(f.Exposure.Since, t.in.Now)))
+}
+
+func (t *teller) lineage(f lenscap.Finding) {
+	for _, r := range f.Exposure.Residues {
+		t.para("· " + t.in.say(ResidueText(r.Kind)) + ": " + r.Of.ID)
+	}
+	if c := f.Asset.Cost; c != nil {
+		t.para(fmt.Sprintf("· %.2f %s / %s (%s)", c.Monthly, c.Currency, t.in.say(tx("month", "月")), c.Basis))
+	}
+}
+
+// disk tells what is on a disk, the worst first.
+func (t *teller) disk(ev *lenscap.Evidence) {
+	if ev == nil {
+		t.para(t.in.say(lNoLook))
+		return
+	}
+	if ev.ReadFrom != nil {
+		t.para(t.in.say(lReadFrom) + ": " + ev.ReadFrom.ID)
+	}
+	items := slices.Clone(ev.Items)
+	slices.SortStableFunc(items, func(a, b lenscap.Item) int { return cmp.Compare(b.Severity, a.Severity) })
+	const most = 25
+	for i, it := range items {
+		if i == most {
+			break
+		}
+		where := it.Volume + ":" + it.Path
+		if it.Line > 0 {
+			where += fmt.Sprintf(":%d", it.Line)
+		}
+		t.para(fmt.Sprintf("· %s  %s  %s%s", t.in.paint(it.Severity), t.in.say(it.Title), where, hint(it)))
+	}
+	if more := len(items) + ev.Truncated - min(len(items), most); more > 0 {
+		t.para("  " + fmt.Sprintf(t.in.say(lMore), more))
+	}
+	if len(items) == 0 && ev.Complete {
+		t.para(t.in.say(lNoItems))
+	}
+	if ev.Files > 0 {
+		t.para(fmt.Sprintf(t.in.say(lFiles), ev.Files, ev.FilesRead, size(ev.BytesRead), size(ev.Size)))
+	}
+	if !ev.Complete {
+		t.para(t.in.say(lPartial) + ":")
+		for _, g := range ev.Gaps {
+			t.gap(g)
+		}
+	}
+}
+
+func hint(it lenscap.Item) string {
+	s := ""
+	if it.Hint != "" {
+		s += "  " + it.Hint
+	}
+	if it.Detail != "" {
+		s += "  (" + it.Detail + ")"
+	}
+	return s
+}
+
+// Evidence tells what is on one disk, on one page.
+func Evidence(w io.Writer, ev lenscap.Evidence, in Input) error {
+	t := &teller{w: w, in: in}
+	t.line("%s  %s", in.bold(clean(ev.Asset.ID)), size(ev.Size))
+	if p := ev.Profile; p != nil {
+		t.profile(*p)
+	}
+	for _, v := range ev.Volumes {
+		t.para(fmt.Sprintf("%s  %s  %s  %s  %s %s", v.Name, v.Type, v.Label, size(v.Size), in.say(volumeState(v.State)), v.Note))
+	}
+	t.head(lOnDisk)
+	t.disk(&ev)
+	return t.err
+}
+
+func volumeState(s string) lenscap.Text {
+	switch s {
+	case "read":
+		return tx("read", "已读取")
+	case "unsupported":
+		return tx("not supported", "不支持")
+	case "damaged":
+		return tx("damaged", "已损坏")
+	case "encrypted":
+		return tx("encrypted", "已加密")
+	}
+	return tx(s, s)
+}
+
+func (t *teller) profile(p lenscap.Profile) {
+	for _, s := range []string{p.OS, p.Hostname} {
+		if s != "" {
+			t.para(s)
+		}
+	}
+	if len(p.Class) > 0 {
+		names := make([]string, len(p.Class))
+		for i, c := range p.Class {
+			names[i] = t.in.say(contentClass(c))
+		}
+		t.para(strings.Join(names, ", "))
+	}
+}
+
+func contentClass(c string) lenscap.Text {
+	switch c {
+	case "os_image":
+		return tx("operating system image", "操作系统镜像")
+	case "application_image":
+		return tx("application image", "应用程序镜像")
+	case "data_snapshot":
+		return tx("data snapshot", "数据快照")
+	}
+	return tx(c, c)
+}
+
+// framework is one published framework's controls.
+type framework struct {
+	name     string
+	controls []string
+}
+
+func frameworks(m rules.Mappings) []framework {
+	all := []framework{
+		{"CIS AWS", m.CISAWS},
+		{"NIST 800-53r5", m.NIST},
+		{"PCI DSS 4", m.PCI},
+		{"ISO 27001:2022", m.ISO27001},
+		{"SOC 2", m.SOC2},
+		{"MLPS 2.0 等保", m.MLPS},
+		{"ATT&CK", m.ATTACK},
+	}
+	return slices.DeleteFunc(all, func(f framework) bool { return len(f.controls) == 0 })
+}
+
+func (t *teller) mappings(m rules.Mappings) {
+	fs := frameworks(m)
+	if len(fs) == 0 {
+		return
+	}
+	t.head(lMappings)
+	for _, f := range fs {
+		t.para(f.name + ": " + strings.Join(f.controls, ", "))
+	}
+}
