@@ -76,7 +76,7 @@ func Suite(t *testing.T, d fsys.Driver, images []Image) {
 			img.Build(t, dir, path)
 			f := Open(t, d, path)
 			Compare(t, f, Truth(t, dir))
-			Damage(t, d, path, 60)
+			Damage(t, d, path, 10)
 		})
 	}
 }
