@@ -91,6 +91,9 @@ func (l *Lab) admit(r *http.Request, body []byte) (*Request, operation, error) {
 	if !sig.verify(r, body, key.secret) {
 		return q, nil, q.service.badSignature()
 	}
+	if sig.expired(r, time.Now()) {
+		return q, nil, fail(http.StatusForbidden, "AccessDenied", "Request has expired")
+	}
 	info, known := l.world.region(sig.region)
 	if !known && sig.region != "aws-global" || info.OptIn == "not-opted-in" {
 		return q, nil, q.service.badCredentials()

@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 const (
@@ -64,6 +66,20 @@ func (sig signature) verify(r *http.Request, body []byte, secret string) bool {
 		key = mac(key, part)
 	}
 	return hmac.Equal([]byte(hex.EncodeToString(mac(key, toSign))), []byte(sig.value))
+}
+
+// maxExpires is the longest life of a presigned URL: seven days, in seconds.
+const maxExpires = 7 * 24 * 60 * 60
+
+// expired tells whether a presigned URL is past its time, or names none that
+// AWS allows. It goes by the real clock, as the signer did.
+func (sig signature) expired(r *http.Request, now time.Time) bool {
+	if !sig.presigned {
+		return false
+	}
+	made, err := time.Parse("20060102T150405Z", sig.time)
+	life, lifeErr := strconv.Atoi(r.URL.Query().Get("X-Amz-Expires"))
+	return err != nil || lifeErr != nil || life < 1 || life > maxExpires || now.After(made.Add(time.Duration(life)*time.Second))
 }
 
 func mac(key []byte, message string) []byte {
