@@ -38,12 +38,25 @@ var SkipDir = fs.SkipDir
 // through [Node.Err] and the walk goes on. It ends with the first error of fn,
 // with ctx's, or at a bound that no honest file system reaches.
 func (f *FS) Walk(ctx context.Context, fn func(Node) error) error {
+	return f.WalkFrom(ctx, ".", fn)
+}
+
+// WalkFrom is Walk from the node at a valid path, which is not followed when
+// it is a symbolic link. A path that does not exist is an error.
+func (f *FS) WalkFrom(ctx context.Context, path string, fn func(Node) error) error {
 	w := &walk{ctx: ctx, tree: f.tree, fn: fn, seen: map[ID]bool{}}
-	root, err := f.tree.Stat(f.tree.Root())
-	if err != nil {
+	root, err := f.lookup(path, false)
+	if err != nil && path == "." {
 		return fn(Node{Path: ".", Stat: Stat{ID: f.tree.Root()}, Err: err})
 	}
-	if err := w.visit(Node{Path: ".", Stat: root}, 0); err != nil {
+	if err != nil {
+		return &fs.PathError{Op: "walk", Path: path, Err: err}
+	}
+	top := Node{Path: path, Stat: root}
+	if root.Mode&fs.ModeSymlink != 0 {
+		top.Target, top.Err = f.tree.ReadLink(root.ID)
+	}
+	if err := w.visit(top, 0); err != nil {
 		return err
 	}
 	for len(w.todo) > 0 {

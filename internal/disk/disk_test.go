@@ -1,0 +1,196 @@
+package disk_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/lenscap/lenscap/internal/disk"
+	"github.com/lenscap/lenscap/internal/disk/all"
+	"github.com/lenscap/lenscap/internal/disk/block"
+	"github.com/lenscap/lenscap/internal/disk/disktest"
+	"github.com/lenscap/lenscap/internal/disk/fsys"
+)
+
+// mbrDisk builds a disk with an ext4 made of dir in p1, swap in p2, LUKS in p3
+// and a volume of zeros in p4.
+func mbrDisk(t *testing.T, dir string) string {
+	t.Helper()
+	tool := disktest.Tool(t, "mke2fs")
+	img := filepath.Join(t.TempDir(), "disk.raw")
+	disktest.Run(t, tool, "-q", "-F", "-t", "ext4", "-L", "root", "-d", dir, "-E", "offset=1048576", img, "16M")
+	f, err := os.OpenFile(img, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	put := func(off int64, b []byte) {
+		if _, err := f.WriteAt(b, off); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, p := range [][2]byte{{0x83, 1}, {0x82, 20}, {0x83, 24}, {0x83, 28}} {
+		size := 4
+		if i == 0 {
+			size = 17
+		}
+		e := make([]byte, 16)
+		e[4] = p[0]
+		first, n := int(p[1])*2048, size*2048
+		e[8], e[9], e[10] = byte(first), byte(first>>8), byte(first>>16)
+		e[12], e[13], e[14] = byte(n), byte(n>>8), byte(n>>16)
+		put(int64(446+16*i), e)
+	}
+	put(510, []byte{0x55, 0xAA})
+	put(20<<20+4086, []byte("SWAPSPACE2"))
+	put(24<<20, []byte("LUKS\xba\xbe\x00\x02"))
+	if err := f.Truncate(32 << 20); err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+func open(t *testing.T, path string) *disk.Disk {
+	t.Helper()
+	src, err := block.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { src.Close() })
+	d, err := disk.Open(t.Context(), src, disk.Options{Drivers: all.Drivers()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestDisk(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	disktest.Plant(t, dir, 50)
+	truth := disktest.Truth(t, dir)
+	d := open(t, mbrDisk(t, dir))
+
+	var states []string
+	for _, v := range d.Volumes {
+		states = append(states, v.Name+" "+v.Type+" "+string(v.State))
+	}
+	if got, want := strings.Join(states, ", "), "p1 ext4 read, p2 swap unsupported, p3 luks encrypted, p4 unknown blank"; got != want {
+		t.Errorf("volumes %s, want %s", got, want)
+	}
+	if d.Volumes[0].Label != "root" {
+		t.Errorf("label %q", d.Volumes[0].Label)
+	}
+	if _, err := d.Volume("p3"); !errors.Is(err, disk.ErrNoVolume) {
+		t.Errorf("volume p3: %v", err)
+	}
+
+	var out bytes.Buffer
+	unread, err := d.Hash(t.Context(), &out, "", "/")
+	if err != nil || unread != 0 {
+		t.Fatalf("hash: %d unread, %v", unread, err)
+	}
+	seen := 0
+	for dec := json.NewDecoder(&out); dec.More(); {
+		var l disk.Line
+		if err := dec.Decode(&l); err != nil {
+			t.Fatal(err)
+		}
+		name := fsys.Clean(l.Path)
+		if l.PathBytes != "" {
+			name = "names/\xff\xfe not utf-8"
+		}
+		if strings.HasPrefix(name, "lost+found") {
+			continue
+		}
+		seen++
+		w, ok := truth[name]
+		if !ok || l.Type != w.Type || l.SHA256 != w.SHA256 || l.Target != w.Target || w.Type == "file" && l.Size != w.Size || l.Volume != "p1" {
+			t.Errorf("%+v, want %+v", l, w)
+		}
+	}
+	if seen != len(truth) {
+		t.Errorf("%d lines, want %d", seen, len(truth))
+	}
+
+	data, st, err := d.Open("", "/links/absolute")
+	if err != nil || st.Size != 61 || data.Size() != 61 {
+		t.Errorf("open by an absolute link: %+v, %v", st, err)
+	}
+	testExtract(t, d, truth)
+}
+
+func testExtract(t *testing.T, d *disk.Disk, truth map[string]disktest.Fact) {
+	t.Helper()
+	to := t.TempDir()
+	done, err := d.Extract(t.Context(), "p1", "/", to, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(done.Skipped) != 1 || !strings.Contains(done.Skipped[0], "fifo") {
+		t.Errorf("skipped %q, want the fifo", done.Skipped)
+	}
+	got := disktest.Truth(t, to)
+	for name, w := range truth {
+		if g := got[name]; w.Type != "fifo" && (g.Type != w.Type || g.SHA256 != w.SHA256 || g.Target != w.Target) {
+			t.Errorf("%q extracted as %+v, want %+v", name, g, w)
+		}
+	}
+}
+
+func TestExtractStaysInside(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	outside := t.TempDir()
+	// A link and, on the disk, never a file below it; extraction twice into
+	// the same folder must not write through the link either.
+	if err := os.Symlink(outside, filepath.Join(dir, "way")); err != nil {
+		t.Fatal(err)
+	}
+	d := open(t, mbrDisk(t, dir))
+	to := t.TempDir()
+	if _, err := d.Extract(t.Context(), "p1", "/", to, true); err != nil {
+		t.Fatal(err)
+	}
+	dir2 := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir2, "way"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir2, "way", "file"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d2 := open(t, mbrDisk(t, dir2))
+	if _, err := d2.Extract(t.Context(), "p1", "/", to, true); err == nil {
+		t.Error("a file was extracted through a link")
+	}
+	if left, _ := os.ReadDir(outside); len(left) != 0 {
+		t.Errorf("%d files written outside", len(left))
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{"plain": "plain", "秘密": "秘密", "a\xffb": `a\xffb`, "\xe7\xa7": `\xe7\xa7`, "\uFFFD": "\uFFFD"} {
+		got, exact := disk.Printable(in)
+		if got != want || exact != (in == want) || (disk.Exact(in) == "") != exact {
+			t.Errorf("Printable(%q) = %q, %v; want %q", in, got, exact, want)
+		}
+	}
+}
+
+func TestOpenNothing(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1, 511, 4096} {
+		d, err := disk.Open(t.Context(), disktest.Memory(bytes.Repeat([]byte{'x'}, n)), disk.Options{Drivers: all.Drivers()})
+		if err != nil {
+			t.Fatalf("%d bytes: %v", n, err)
+		}
+		if v := d.Volumes[0]; n > 0 && v.State != disk.Unsupported || v.FS != nil {
+			t.Errorf("%d bytes: %+v", n, v)
+		}
+	}
+}

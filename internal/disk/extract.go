@@ -1,0 +1,149 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/lenscap/lenscap/internal/disk/fsys"
+)
+
+// Extracted counts what [Disk.Extract] did.
+type Extracted struct {
+	Files, Dirs, Links int
+	Bytes              int64
+	// Skipped are entries left out: devices, pipes, and what could not be read.
+	Skipped []string
+}
+
+// maxSkipped bounds the list of what was left out.
+const maxSkipped = 1000
+
+// Extract copies what lies at and below path into the directory dir, which
+// must exist. Nothing is ever written outside dir, whatever names and links
+// are on the disk. Files are made with mode 0600 and directories with 0700: the
+// disk's own permissions, owners and setuid bits are not given to the copy.
+// Symbolic links are made only when links is set. Existing files are errors.
+func (d *Disk) Extract(ctx context.Context, volume, path, dir string, links bool) (Extracted, error) {
+	var done Extracted
+	v, err := d.Volume(volume)
+	if err != nil {
+		return done, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return done, fmt.Errorf("open the folder to extract to: %w", err)
+	}
+	defer root.Close() //nolint:errcheck // a directory's handle holds no data
+	x := extraction{ctx: ctx, root: root, done: &done, links: links}
+	return done, v.Walk(ctx, path, x.visit)
+}
+
+type extraction struct {
+	ctx   context.Context
+	root  *os.Root
+	done  *Extracted
+	links bool
+}
+
+func (x extraction) skip(e Entry, err error) {
+	if len(x.done.Skipped) < maxSkipped {
+		name, _ := Printable(e.Absolute())
+		x.done.Skipped = append(x.done.Skipped, fmt.Sprintf("%s: %v", name, err))
+	}
+}
+
+func (x extraction) visit(e Entry) error {
+	switch {
+	case e.Err != nil:
+		x.skip(e, e.Err)
+	case e.Mode.IsDir():
+		x.done.Dirs++
+		return x.root.MkdirAll(e.Path, 0o700)
+	case e.Mode.IsRegular():
+		return x.file(e)
+	case e.Mode&fs.ModeSymlink != 0 && x.links:
+		if err := x.parent(e); err != nil {
+			return err
+		}
+		x.done.Links++
+		return x.root.Symlink(e.Target, e.Path)
+	default:
+		x.skip(e, errors.New("a "+fsys.TypeName(e.Mode)+" is not extracted"))
+	}
+	return nil
+}
+
+func (x extraction) parent(e Entry) error {
+	for i := len(e.Path) - 1; i > 0; i-- {
+		if e.Path[i] == '/' {
+			return x.root.MkdirAll(e.Path[:i], 0o700)
+		}
+	}
+	return nil
+}
+
+// file copies one file; one that can't be read in full is removed again.
+func (x extraction) file(e Entry) error {
+	data, err := e.Volume.FS.Tree().Open(e.ID)
+	if err != nil {
+		x.skip(e, err)
+		return x.ctx.Err()
+	}
+	if err := x.parent(e); err != nil {
+		return err
+	}
+	f, err := x.root.OpenFile(e.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("extract: %w", err)
+	}
+	n, err := copySparse(x.ctx, f, data)
+	x.done.Bytes += n
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		x.skip(e, err)
+		if rerr := x.root.Remove(e.Path); rerr != nil {
+			return rerr
+		}
+		return x.ctx.Err()
+	}
+	x.done.Files++
+	return nil
+}
+
+// copySparse copies data to a new file and leaves out runs of zeros, so that a
+// sparse file costs what it holds.
+func copySparse(ctx context.Context, f *os.File, data fsys.Data) (int64, error) {
+	buf := make([]byte, 1<<20)
+	written := int64(0)
+	for off := int64(0); off < data.Size(); off += int64(len(buf)) {
+		if err := ctx.Err(); err != nil {
+			return written, err
+		}
+		n, err := data.ReadAt(buf[:min(int64(len(buf)), data.Size()-off)], off)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return written, err
+		}
+		if !zeros(buf[:n]) {
+			if _, err := f.WriteAt(buf[:n], off); err != nil {
+				return written, err
+			}
+			written += int64(n)
+		}
+	}
+	return written, f.Truncate(data.Size())
+}
+
+func zeros(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}
