@@ -26,7 +26,7 @@ func writeCSV(w io.Writer, in Input) error {
 	for _, f := range in.Findings {
 		row := csvRow(in, f)
 		for i := range row {
-			row[i] = harmless(row[i])
+			row[i] = harmless(clean(row[i]))
 		}
 		if err := cw.Write(row); err != nil {
 			return err
