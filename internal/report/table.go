@@ -189,3 +189,16 @@ func Calls(w io.Writer, in Input) error {
 	_, err := fmt.Fprintf(w, "%d %s\n", total, in.say(lCalls))
 	return err
 }
+
+// Brief prints the worst findings, at most rows of them, and the summary of all.
+func Brief(w io.Writer, in Input, rows int) error {
+	all := in.Findings
+	in.Findings = all[:min(rows, len(all))]
+	findingsTable(w, in)
+	in.Findings = all
+	if more := len(all) - rows; more > 0 {
+		fmt.Fprintf(w, " %s\n", fmt.Sprintf(in.say(lMore), more))
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", in.summary())
+	return err
+}
