@@ -1,7 +1,6 @@
 package aws
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -17,7 +16,6 @@ type Request struct {
 	Header http.Header
 	Body   []byte
 
-	ctx     context.Context //nolint:containedctx // lives as long as the request it describes
 	service *service
 	key     *accessKey
 	path    map[string]string

@@ -61,7 +61,7 @@ func (l *Lab) delay(r *http.Request, f *Fault) bool {
 // it gives is never nil, so that an error can be written in the right protocol.
 func (l *Lab) admit(r *http.Request, body []byte) (*Request, operation, error) {
 	sig, signed := readSignature(r)
-	q := &Request{World: l.world, Query: r.URL.Query(), Header: r.Header, Body: body, ctx: r.Context(), lab: l}
+	q := &Request{World: l.world, Query: r.URL.Query(), Header: r.Header, Body: body, lab: l}
 	q.Call = Call{Region: sig.region, Service: sig.service}
 	q.service = l.services[sig.service]
 	if q.service == nil {
