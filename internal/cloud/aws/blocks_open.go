@@ -100,10 +100,9 @@ func (r *region) explain(ctx context.Context, id string, refusal error) error {
 	if !errors.As(refusal, &api) || ctx.Err() != nil {
 		return refusal
 	}
-	switch api.ErrorCode() {
-	case "ValidationException", "AccessDeniedException", "ConflictException", "ResourceNotFoundException":
-	default:
-		return refusal
+	switch causeOf(refusal) {
+	case lenscap.CauseThrottled, lenscap.CauseTimeout, lenscap.CauseUnsupported:
+		return refusal // says nothing of the snapshot
 	}
 	client := ec2.NewFromConfig(r.cfg)
 	out, err := client.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{SnapshotIds: []string{id}})
