@@ -78,7 +78,7 @@ func (t Trust) judgeOrganization(v *inventory.View, ref lenscap.Ref, p lenscap.P
 		return stranger
 	}
 	if p.Type == lenscap.Organization && p.ID == home.Organization ||
-		p.Type == lenscap.OrgUnit && (p.Account == home.Organization || slices.Contains(home.OUs, p.ID)) {
+		p.Type == lenscap.OrgUnit && v.Unit(ref.Provider, p.ID) == home.Organization {
 		return sister
 	}
 	return stranger

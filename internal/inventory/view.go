@@ -25,6 +25,7 @@ type View struct {
 	assetG   map[string][]lenscap.Guard // guards of one asset, by its ID
 	keys     map[string]*lenscap.Key
 	members  map[string]lenscap.Membership // by provider + "/" + account
+	units    map[string]string             // organizational unit → its organization, as members tell
 	gaps     map[place][]lenscap.Gap
 	assetGap map[string][]lenscap.Gap         // gaps of one asset, by its ID
 	carriers map[lenscap.Ref][]*lenscap.Asset // what is carried → its carriers
@@ -36,7 +37,8 @@ func NewView() *View {
 	return &View{
 		guards: make(map[place][]lenscap.Guard), assetG: make(map[string][]lenscap.Guard),
 		keys: make(map[string]*lenscap.Key), members: make(map[string]lenscap.Membership),
-		gaps: make(map[place][]lenscap.Gap), assetGap: make(map[string][]lenscap.Gap),
+		units: make(map[string]string),
+		gaps:  make(map[place][]lenscap.Gap), assetGap: make(map[string][]lenscap.Gap),
 		carriers: make(map[lenscap.Ref][]*lenscap.Asset), vaults: make(map[lenscap.Ref]*lenscap.Asset),
 	}
 }
@@ -60,6 +62,9 @@ func (v *View) Add(c Context) {
 	}
 	for _, m := range c.Members {
 		v.members[m.Provider+"/"+m.Account] = m
+		for _, u := range m.OUs {
+			v.units[m.Provider+"/"+u] = m.Organization
+		}
 	}
 	for _, g := range c.Gaps {
 		if g.Asset != "" {
@@ -153,6 +158,10 @@ func (v *View) Member(provider, account string) (m lenscap.Membership, ok bool) 
 	m, ok = v.members[provider+"/"+account]
 	return m, ok
 }
+
+// Unit gives the organization that an organizational unit belongs to, empty
+// when no member's place tells.
+func (v *View) Unit(provider, unit string) string { return v.units[provider+"/"+unit] }
 
 // Carriers lists the assets whose grants reach ref: images it is a part of.
 func (v *View) Carriers(ref lenscap.Ref) []*lenscap.Asset { return v.carriers[ref] }
