@@ -51,6 +51,7 @@ type fake struct {
 
 	mu     sync.Mutex
 	faults map[string]fault
+	codes  map[string]string // error codes to refuse an operation with
 	calls  map[string]int
 }
 
@@ -63,7 +64,7 @@ type restRoute struct {
 
 func newFake(t testing.TB) *fake {
 	t.Helper()
-	f := &fake{answers: goodAnswers(), rest: restRoutes(), done: make(chan struct{}), faults: map[string]fault{}, calls: map[string]int{}}
+	f := &fake{answers: goodAnswers(), rest: restRoutes(), done: make(chan struct{}), faults: map[string]fault{}, codes: map[string]string{}, calls: map[string]int{}}
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(func() {
 		close(f.done)
@@ -77,6 +78,13 @@ func (f *fake) fail(op string, how fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.faults[op] = how
+}
+
+// refuse answers an operation with an error of the service's own.
+func (f *fake) refuse(op, code string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.codes[op] = code
 }
 
 func (f *fake) count(op string) int {
@@ -116,13 +124,16 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := &query{Request: r, op: f.names(r)}
 	f.mu.Lock()
 	f.calls[q.op]++
-	how := f.faults[q.op]
+	how, code := f.faults[q.op], f.codes[q.op]
 	f.mu.Unlock()
 	good, ok := f.answers[q.op]
 	service, _, _ := strings.Cut(q.op, ":")
 	switch {
 	case !ok:
 		writeError(w, service, http.StatusNotImplemented, "NotImplemented", "no such operation in the test: "+q.op)
+		return
+	case code != "":
+		writeError(w, service, http.StatusBadRequest, code, "refused")
 		return
 	case how == denied:
 		writeError(w, service, http.StatusForbidden, "AccessDenied", "not allowed")
