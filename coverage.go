@@ -1,6 +1,9 @@
 package lenscap
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Cause says why something could not be read.
 type Cause string
@@ -57,15 +60,7 @@ func (g Gap) Covers(ref Ref) bool {
 		g.Asset != "" && g.Asset != ref.ID {
 		return false
 	}
-	if len(g.Kinds) == 0 {
-		return true
-	}
-	for _, k := range g.Kinds {
-		if k == ref.Kind {
-			return true
-		}
-	}
-	return false
+	return len(g.Kinds) == 0 || slices.Contains(g.Kinds, ref.Kind)
 }
 
 // Coverage says how far one part of a run got: one kind in one account and

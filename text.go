@@ -52,3 +52,36 @@ func (t Text) In(lang Lang) string {
 	}
 	return t.En
 }
+
+// Nearest gives the word of known that is most like word, empty when none is
+// like it: what an error suggests in place of a word that is wrong.
+func Nearest(word string, known []string) string {
+	best, bestAt := "", 1+len(word)/2
+	for _, k := range known {
+		if d := distance(word, k); d < bestAt {
+			best, bestAt = k, d
+		}
+	}
+	return best
+}
+
+// distance is the Levenshtein distance of two short words, in bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diag := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diag
+			if a[i] != b[j] {
+				cost++
+			}
+			diag = row[j+1]
+			row[j+1] = min(cost, diag+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}

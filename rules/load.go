@@ -72,7 +72,7 @@ func Parse(file string, b []byte) (*Rule, error) {
 	}
 	r := &Rule{Source: file}
 	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict(), yaml.UseJSONUnmarshaler()).Decode(r); err != nil {
-		return nil, describe(file, err)
+		return nil, describe(file, b, err)
 	}
 	if err := r.validate(); err != nil {
 		return nil, err
@@ -80,20 +80,29 @@ func Parse(file string, b []byte) (*Rule, error) {
 	return r, nil
 }
 
-// describe puts file and line before what the YAML reader says.
-func describe(file string, err error) error {
+// describe puts file and line before what the YAML reader says. For a word of
+// the model that is wrong it tells no place: then it is the first line with it.
+func describe(file string, b []byte, err error) error {
 	var y yaml.Error
 	if !errors.As(err, &y) || y.GetToken() == nil || y.GetToken().Position == nil {
+		if m := quoted.FindStringSubmatch(err.Error()); m != nil {
+			word := regexp.MustCompile(`:.*\b` + regexp.QuoteMeta(m[1]) + `\b`)
+			if at := word.FindIndex(b); at != nil {
+				return fmt.Errorf("%s:%d: %w", file, 1+bytes.Count(b[:at[0]], []byte{'\n'}), err)
+			}
+		}
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	tok := y.GetToken()
 	where := fmt.Sprintf("%s:%d", file, tok.Position.Line)
-	var unknown *yaml.UnknownFieldError
-	if errors.As(err, &unknown) {
+	if _, ok := errors.AsType[*yaml.UnknownFieldError](err); ok {
 		return fmt.Errorf("%s: %s: unknown field; docs/add-a-rule.md lists the right ones", where, tok.Value)
 	}
 	return fmt.Errorf("%s: %s: %s", where, tok.Value, y.GetMessage())
 }
+
+// quoted is the word that an error shows.
+var quoted = regexp.MustCompile(`"([^"]+)"`)
 
 var idForm = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 
@@ -140,36 +149,13 @@ func oneOf[T ~string](bad func(string, string, ...any), field string, value T, a
 	if slices.Contains(allowed, value) {
 		return
 	}
-	best, at := T(""), 3
-	for _, a := range allowed {
-		if d := distance(string(value), string(a)); d < at {
-			best, at = a, d
-		}
+	words := make([]string, len(allowed))
+	for i, a := range allowed {
+		words[i] = string(a)
 	}
 	hint := ""
-	if best != "" {
+	if best := lenscap.Nearest(string(value), words); best != "" {
 		hint = fmt.Sprintf("; did you mean %q?", best)
 	}
 	bad(field, "expected one of %v, found %q%s", allowed, value, hint)
-}
-
-// distance is the Levenshtein distance of two short words.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diag := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diag
-			if a[i] != b[j] {
-				cost++
-			}
-			diag = row[j+1]
-			row[j+1] = min(cost, diag+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/lenscap/lenscap"
@@ -103,10 +104,8 @@ func Find() string {
 func (c Config) Validate() error {
 	var errs []error
 	oneOf := func(key, value string, allowed ...string) {
-		for _, a := range allowed {
-			if value == a {
-				return
-			}
+		if slices.Contains(allowed, value) {
+			return
 		}
 		errs = append(errs, fmt.Errorf("%s: %q is not one of %v", key, value, allowed))
 	}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/lenscap/lenscap"
 )
 
 // maxFile bounds a configuration file, in bytes.
@@ -47,7 +49,7 @@ func readFile(c *Config, file string) error {
 	if err != nil {
 		return fmt.Errorf("open configuration: %w", err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // read only
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return fmt.Errorf("read %s: %w", file, err)
@@ -61,8 +63,7 @@ func readFile(c *Config, file string) error {
 		keepEmptied(c, before)
 		return nil
 	}
-	var unknown *yaml.UnknownFieldError
-	if errors.As(err, &unknown) {
+	if unknown, ok := errors.AsType[*yaml.UnknownFieldError](err); ok {
 		name := unknown.Token.Value
 		return fmt.Errorf("%s:%d: unknown key %q%s", file, unknown.Token.Position.Line, name, suggest(name, leafNames()))
 	}
@@ -184,35 +185,8 @@ func leafNames() []string {
 
 // suggest gives "; did you mean …?" for the nearest name, empty when none is near.
 func suggest(name string, known []string) string {
-	best, bestAt := "", 1+len(name)/2
-	for _, k := range known {
-		if d := distance(name, k); d < bestAt {
-			best, bestAt = k, d
-		}
+	if best := lenscap.Nearest(name, known); best != "" {
+		return fmt.Sprintf("; did you mean %q?", best)
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
-}
-
-// distance is the Levenshtein distance of two short names.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diag := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diag
-			if a[i] != b[j] {
-				cost++
-			}
-			diag = row[j+1]
-			row[j+1] = min(cost, diag+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
+	return ""
 }

@@ -209,7 +209,7 @@ func (r *Recording) lines(fn func([]byte) error) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // read only
 	var in io.Reader = bufio.NewReaderSize(f, 1<<20)
 	if strings.HasSuffix(r.file, ".gz") {
 		if in, err = gzip.NewReader(in); err != nil {

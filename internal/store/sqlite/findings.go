@@ -86,7 +86,7 @@ func (s *Store) Findings(ctx context.Context, f finding.Filter) ([]lenscap.Findi
 	q := s.read.NewSelect().Model(&rows).Column("id", "body").
 		Where("severity >= ?", int(f.MinSeverity)).Order("severity DESC", "id")
 	if len(f.Status) > 0 {
-		q = q.Where("status IN (?)", bun.In(f.Status))
+		q = q.Where("status IN (?)", bun.List(f.Status))
 	}
 	for column, value := range map[string]string{
 		"provider": f.Provider, "account": f.Account, "region": f.Region,

@@ -45,7 +45,7 @@ func putExposures(ctx context.Context, tx bun.Tx, run string, at int64, exposure
 	}
 	var standing []intervalRow
 	err := tx.NewSelect().Model(&standing).Column("id", "ref", "verdict", "since").
-		Where("until IS NULL AND ref IN (?)", bun.In(refs)).Scan(ctx)
+		Where("until IS NULL AND ref IN (?)", bun.List(refs)).Scan(ctx)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func putExposures(ctx context.Context, tx bun.Tx, run string, at int64, exposure
 		})
 	}
 	if len(closed) > 0 {
-		_, err := tx.NewUpdate().Model((*intervalRow)(nil)).Set("until = ?", at).Where("id IN (?)", bun.In(closed)).Exec(ctx)
+		_, err := tx.NewUpdate().Model((*intervalRow)(nil)).Set("until = ?", at).Where("id IN (?)", bun.List(closed)).Exec(ctx)
 		if err != nil {
 			return err
 		}
