@@ -1,0 +1,100 @@
+package detect
+
+import (
+	"encoding/base32"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// awsKey finds access keys of AWS: the id, and the secret near it. The id's
+// letters are base32 and hold the account's number.
+type awsKey struct{}
+
+func (awsKey) Name() string { return "aws_access_key" }
+
+func (awsKey) Wants(f File) int64 {
+	if textual(f) || named(f, ".aws/credentials", ".aws/config") {
+		return upTo(f, textLimit)
+	}
+	return 0
+}
+
+var (
+	awsID     = regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z2-7]{16}\b`)
+	awsSecret = regexp.MustCompile(`[A-Za-z0-9/+]{40,}`)
+)
+
+// awsReach is how far from its id a secret is looked for.
+const awsReach = 400
+
+func (awsKey) Detect(_ File, data []byte) []Hit {
+	if !containsAny(data, "AKIA", "ASIA") {
+		return nil
+	}
+	var out []Hit
+	for _, at := range awsID.FindAllIndex(data, -1) {
+		id := string(data[at[0]:at[1]])
+		if strings.HasSuffix(id, "EXAMPLE") || placeholder([]byte(id[4:])) {
+			continue
+		}
+		h := Hit{
+			Type: "aws_access_key", Class: Secret, Severity: Low, Start: at[0], End: at[1], Public: id,
+			TitleEn: "AWS access key id", TitleZh: "AWS 访问密钥 ID", Detail: "without its secret",
+		}
+		account, ok := awsAccount(id)
+		if !ok {
+			continue
+		}
+		if start, end, found := secretNear(data, at[0], at[1]); found {
+			h.Start, h.End, h.Severity, h.Detail = start, end, Critical, ""
+			h.TitleEn, h.TitleZh = "AWS access key", "AWS 访问密钥"
+			if strings.HasPrefix(id, "ASIA") {
+				h.Severity, h.TitleEn, h.TitleZh = Medium, "temporary AWS access key", "AWS 临时访问密钥"
+			}
+		}
+		if account != "" {
+			h.Checked = "yes"
+			h.Detail = strings.TrimPrefix(h.Detail+", of account "+account, ", ")
+		}
+		out = append(out, h)
+	}
+	return out
+}
+
+// awsAccount reads the account's number from a key id: 40 bits after the
+// prefix and one bit. Ids of the older kind (AKIAI…, AKIAJ…) hold none. ok is
+// false when the number is none that an account can have.
+func awsAccount(id string) (account string, ok bool) {
+	if strings.HasPrefix(id, "AKIAI") || strings.HasPrefix(id, "AKIAJ") {
+		return "", true
+	}
+	b, err := base32.StdEncoding.DecodeString(id[4:])
+	if err != nil || len(b) < 6 {
+		return "", false
+	}
+	n := uint64(0)
+	for _, c := range b[:6] {
+		n = n<<8 | uint64(c)
+	}
+	n = n & 0x7fffffffff80 >> 7
+	return fmt.Sprintf("%012d", n), n < 1e12
+}
+
+// secretNear finds a secret key after an id or, failing that, before it: 40
+// characters of base64 with the entropy of random ones.
+func secretNear(data []byte, start, end int) (from, to int, ok bool) {
+	for _, w := range [][2]int{{end, min(end+awsReach, len(data))}, {max(0, start-awsReach), start}} {
+		for _, m := range awsSecret.FindAllIndex(data[w[0]:w[1]], -1) {
+			v := data[w[0]+m[0] : w[0]+m[1]]
+			if len(v) == 40 && entropy(v) > 4 && !isHex(v) && !placeholder(v) {
+				return w[0] + m[0], w[0] + m[1], true
+			}
+		}
+	}
+	return 0, 0, false
+}
+
+func isHex(v []byte) bool {
+	return strings.Trim(string(v), "0123456789abcdefABCDEF") == ""
+}

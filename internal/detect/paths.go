@@ -1,0 +1,56 @@
+package detect
+
+import (
+	"path"
+	"strings"
+)
+
+// textLimit is how much of a text file is looked at.
+const textLimit = 1 << 20
+
+// harmless are directories whose files come from packages and never hold what
+// somebody put there by hand: programs, libraries, documentation.
+var harmless = []string{
+	"/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/", "/boot/", "/proc/", "/sys/", "/dev/",
+	"/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/lib32/", "/usr/lib64/", "/usr/libexec/", "/usr/include/",
+	"/usr/share/doc/", "/usr/share/man/", "/usr/share/info/", "/usr/share/locale/", "/usr/share/i18n/",
+	"/usr/share/zoneinfo/", "/usr/share/perl/", "/usr/share/perl5/", "/usr/share/python3/", "/usr/share/mime/",
+	"/usr/share/icons/", "/usr/share/vim/", "/usr/share/bash-completion/", "/usr/share/ca-certificates/",
+	"/var/lib/dpkg/", "/var/lib/apt/", "/var/lib/rpm/", "/var/cache/apt/", "/var/cache/man/",
+}
+
+// noText are name endings of files that hold no text.
+var noText = map[string]bool{
+	".so": true, ".o": true, ".a": true, ".ko": true, ".pyc": true, ".pyo": true, ".class": true, ".jar": true,
+	".gz": true, ".xz": true, ".bz2": true, ".zst": true, ".zip": true, ".7z": true, ".rar": true, ".deb": true, ".rpm": true,
+	".png": true, ".jpg": true, ".jpeg": true, ".gif": true, ".ico": true, ".webp": true, ".svgz": true,
+	".mp3": true, ".mp4": true, ".mkv": true, ".avi": true, ".mov": true, ".ogg": true, ".woff": true, ".woff2": true, ".ttf": true,
+	".ibd": true, ".wasm": true, ".exe": true, ".dll": true, ".mo": true, ".iso": true, ".qcow2": true, ".vmdk": true,
+}
+
+// textual tells whether a file may hold text that somebody put there. Size is
+// bounded: what is larger is looked at by detectors that know the file.
+func textual(f File) bool {
+	if f.Size < 8 || f.Size > textLimit || noText[strings.ToLower(path.Ext(f.Path))] {
+		return false
+	}
+	for _, dir := range harmless {
+		if strings.HasPrefix(f.Path, dir) {
+			return false
+		}
+	}
+	return true
+}
+
+// named tells whether a file's name, or its last elements, is one of names.
+func named(f File, names ...string) bool {
+	for _, n := range names {
+		if f.Path == n || strings.HasSuffix(f.Path, "/"+strings.TrimPrefix(n, "/")) {
+			return true
+		}
+	}
+	return false
+}
+
+// upTo is what Wants gives for a file that is wanted up to a limit.
+func upTo(f File, limit int64) int64 { return min(max(f.Size, 0), limit) }

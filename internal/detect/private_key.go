@@ -1,0 +1,180 @@
+package detect
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/binary"
+	"encoding/pem"
+	"strings"
+)
+
+// privateKey finds private keys in PEM (PKCS#1, PKCS#8, SEC 1, DSA, OpenSSH,
+// PGP) and PuTTY's format, and tells by parsing whether they are encrypted.
+type privateKey struct{}
+
+// maxDER bounds the keys that are parsed: RSA of 16384 bits has 9.5 KB, but
+// takes long to check.
+const maxDER = 5 << 10
+
+func (privateKey) Name() string { return "private_key" }
+
+func (privateKey) Wants(f File) int64 {
+	if textual(f) {
+		return upTo(f, textLimit)
+	}
+	return 0
+}
+
+func (privateKey) Detect(f File, data []byte) []Hit {
+	return append(pemKeys(f, data), puttyKeys(data)...)
+}
+
+var pemBegin, pemEnd = []byte("-----BEGIN "), []byte("-----END ")
+
+func pemKeys(f File, data []byte) []Hit {
+	var out []Hit
+	for pos := 0; ; {
+		i := bytes.Index(data[pos:], pemBegin)
+		if i < 0 {
+			return out
+		}
+		start := pos + i
+		pos = start + len(pemBegin)
+		title, _, ok := bytes.Cut(data[pos:min(pos+60, len(data))], []byte("-----"))
+		if !ok || !bytes.Contains(title, []byte("PRIVATE KEY")) {
+			continue
+		}
+		stop := bytes.Index(data[pos:], pemEnd)
+		if stop < 0 {
+			continue
+		}
+		end := pos + stop + len(pemEnd) + len(title) + len("-----")
+		if end > len(data) {
+			continue
+		}
+		if how, ok := pemKind(string(title), data[start:end]); ok {
+			out = append(out, keyHit(f, start, end, how))
+		}
+		pos = end
+	}
+}
+
+// keyKind is what parsing told of a key.
+type keyKind struct {
+	name      string
+	encrypted bool
+	checked   bool
+}
+
+func keyHit(f File, start, end int, k keyKind) Hit {
+	h := Hit{
+		Type: "private_key", Class: Secret, Severity: High, Start: start, End: end, Detail: k.name + ", not encrypted",
+		TitleEn: "private key", TitleZh: "私钥",
+	}
+	if k.encrypted {
+		h.Severity, h.Detail = Medium, k.name+", encrypted with a passphrase"
+	}
+	if strings.Contains(f.Path, "/etc/ssh/ssh_host_") {
+		h.Severity, h.TitleEn, h.TitleZh = Medium, "SSH host key", "SSH 主机私钥"
+	}
+	if k.checked {
+		h.Checked = "yes"
+	}
+	return h
+}
+
+// pemKind parses one block. ok is false for what only looks like a key.
+func pemKind(title string, text []byte) (keyKind, bool) {
+	k := keyKind{name: strings.TrimSpace(strings.TrimSuffix(title, "PRIVATE KEY"))}
+	if strings.HasPrefix(title, "PGP ") {
+		k.name = "OpenPGP"
+		return k, len(text) > 200
+	}
+	b, _ := pem.Decode(straighten(text))
+	if b == nil || len(b.Bytes) < 16 {
+		return k, false
+	}
+	switch {
+	case strings.Contains(b.Headers["Proc-Type"], "ENCRYPTED"):
+		k.encrypted = true
+		return k, true
+	case k.name == "OPENSSH":
+		k.name = "OpenSSH"
+		return opensshKind(k, b.Bytes)
+	case k.name == "ENCRYPTED":
+		k.name, k.encrypted = "PKCS#8", true
+		return k, isSequence(b.Bytes)
+	case k.name == "":
+		k.name = "PKCS#8"
+	}
+	if !isSequence(b.Bytes) {
+		return k, false
+	}
+	k.checked = parses(b.Bytes)
+	return k, true
+}
+
+func isSequence(der []byte) bool {
+	var raw asn1.RawValue
+	_, err := asn1.Unmarshal(der, &raw)
+	return err == nil && raw.Tag == asn1.TagSequence && raw.IsCompound
+}
+
+func parses(der []byte) bool {
+	if len(der) > maxDER {
+		return false
+	}
+	if _, err := x509.ParsePKCS8PrivateKey(der); err == nil {
+		return true
+	}
+	if _, err := x509.ParsePKCS1PrivateKey(der); err == nil {
+		return true
+	}
+	_, err := x509.ParseECPrivateKey(der)
+	return err == nil
+}
+
+// opensshKind reads the head of openssh-key-v1 (PROTOCOL.key): magic, then the
+// cipher's name, "none" for a key in the clear.
+func opensshKind(k keyKind, b []byte) (keyKind, bool) {
+	rest, ok := bytes.CutPrefix(b, []byte("openssh-key-v1\x00"))
+	if !ok || len(rest) < 4 {
+		return k, false
+	}
+	n := binary.BigEndian.Uint32(rest)
+	if n == 0 || n > 64 || int(n) > len(rest)-4 {
+		return k, false
+	}
+	k.encrypted = string(rest[4:4+n]) != "none"
+	k.checked = true
+	return k, true
+}
+
+// straighten undoes what configuration files do to PEM: \n written out, as in
+// JSON, and indented lines, as in YAML.
+func straighten(text []byte) []byte {
+	if !bytes.ContainsRune(text, '\n') {
+		text = bytes.ReplaceAll(text, []byte(`\n`), []byte("\n"))
+	}
+	var out []byte
+	for _, line := range lines(text) {
+		out = append(append(out, bytes.TrimSpace(line)...), '\n')
+	}
+	return out
+}
+
+// puttyKeys finds PuTTY's own format, which names its encryption.
+func puttyKeys(data []byte) []Hit {
+	start := bytes.Index(data, []byte("PuTTY-User-Key-File-"))
+	if start < 0 {
+		return nil
+	}
+	_, enc, ok := bytes.Cut(data[start:], []byte("Encryption: "))
+	if !ok || !bytes.Contains(enc, []byte("Private-Lines:")) {
+		return nil
+	}
+	cipher, _, _ := bytes.Cut(enc, []byte("\n"))
+	k := keyKind{name: "PuTTY", encrypted: string(bytes.TrimSpace(cipher)) != "none", checked: true}
+	return []Hit{keyHit(File{}, start, len(data), k)}
+}
