@@ -131,6 +131,9 @@ func (r *Rule) validate() error {
 	for _, v := range r.Match.Verdicts {
 		oneOf(bad, "match.verdicts", v, lenscap.Verdicts()...)
 	}
+	for _, e := range r.Match.Encrypted {
+		oneOf(bad, "match.encrypted", e, lenscap.Yes, lenscap.No)
+	}
 	for _, k := range r.Match.Residues {
 		oneOf(bad, "match.residues", k, lenscap.ResidueVolumeGone, lenscap.ResidueInstanceGone, lenscap.ResidueImageGone, lenscap.ResidueNeverUsed, lenscap.ResidueCopyLeft)
 	}

@@ -37,6 +37,7 @@ type Match struct {
 	Kinds     []lenscap.Kind        `yaml:"kinds,omitempty" json:"kinds,omitempty"`
 	Verdicts  []lenscap.Verdict     `yaml:"verdicts,omitempty" json:"verdicts,omitempty"`
 	Causes    []lenscap.RootCause   `yaml:"causes,omitempty" json:"causes,omitempty"`
+	Encrypted []lenscap.Tri         `yaml:"encrypted,omitempty" json:"encrypted,omitempty"`
 	Residues  []lenscap.ResidueKind `yaml:"residues,omitempty" json:"residues,omitempty"` // any of them
 }
 

@@ -118,6 +118,7 @@ func (e *Engine) Judge(a *lenscap.Asset, x *lenscap.Exposure, ev *lenscap.Eviden
 // matches is the part of a match that is not indexed.
 func matches(m rules.Match, a *lenscap.Asset, x *lenscap.Exposure) bool {
 	if len(m.Providers) > 0 && !slices.Contains(m.Providers, a.Ref.Provider) ||
+		len(m.Encrypted) > 0 && !slices.Contains(m.Encrypted, a.Encryption.Encrypted) ||
 		len(m.Causes) > 0 && !slices.Contains(m.Causes, x.Cause) {
 		return false
 	}
