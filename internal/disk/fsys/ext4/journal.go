@@ -216,7 +216,7 @@ func (j *journal) scan(at, seq uint32) error {
 		switch kind := be.Uint32(buf[4:]); kind {
 		case blockDescriptor:
 			if !j.sumHolds(buf) {
-				return nil // never written in full: the transaction was not committed
+				return damaged("block %d: descriptor of transaction %d fails its checksum", here, seq)
 			}
 			found, err := j.parseTags(buf, seq)
 			if err != nil {
@@ -231,7 +231,7 @@ func (j *journal) scan(at, seq uint32) error {
 			tags = append(tags, found...)
 		case blockRevoke:
 			if !j.sumHolds(buf) {
-				return nil
+				return damaged("block %d: revokes of transaction %d fail their checksum", here, seq)
 			}
 			found, err := j.parseRevokes(buf)
 			if err != nil {
@@ -242,7 +242,7 @@ func (j *journal) scan(at, seq uint32) error {
 			}
 		case blockCommit:
 			if !j.commitHolds(buf) {
-				return nil
+				return damaged("block %d: commit of transaction %d fails its checksum", here, seq)
 			}
 			j.tags = append(j.tags, tags...)
 			for _, b := range revokes {
