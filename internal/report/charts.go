@@ -54,9 +54,9 @@ func (p *page) byVerdict() []bar {
 
 func (p *page) byCause() []bar {
 	counts := make(map[lenscap.RootCause]int)
-	for _, f := range p.in.open() {
+	for f := range p.in.open() {
 		cause := f.Exposure.Cause
-		if r := p.in.rule(f); r.Cause != "" {
+		if r := p.in.rule(*f); r.Cause != "" {
 			cause = r.Cause
 		}
 		counts[cause]++
@@ -74,7 +74,7 @@ func (p *page) byCause() []bar {
 
 func (p *page) byAccount() []bar {
 	counts := make(map[string]int)
-	for _, f := range p.in.open() {
+	for f := range p.in.open() {
 		counts[f.Asset.Ref.Account]++
 	}
 	var out []bar

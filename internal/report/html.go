@@ -93,17 +93,17 @@ func (p *page) cards() {
 	for _, s := range lenscap.Severities() {
 		p.raw("<div class=\"card %s\"><div class=\"num\">%d</div><div class=\"cap\">%s</div></div>", s, counts[s], both(SeverityText(s)))
 	}
-	unread := p.in.Run.Counts.Unread
+	unread := p.in.unread()
 	p.raw("<div class=\"card\"><div class=\"num\">%d</div><div class=\"cap\">%s</div></div></div>\n", unread, both(tx("could not be read", "未能读取")))
-	if unread > 0 {
-		p.raw("<p class=\"warn\" role=\"note\">%s</p>\n", both(lenscap.Text{En: fmt.Sprintf(lIncompl.En, unread), Zh: fmt.Sprintf(lIncompl.Zh, unread)}))
+	if !p.in.whole() {
+		p.raw("<p class=\"warn\" role=\"note\">%s</p>\n", both(p.in.coverageText()))
 	}
 }
 
 func (p *page) findings() {
 	p.raw("<h2>%s</h2>\n", both(tx("Findings", "发现")))
 	if len(p.in.Findings) == 0 {
-		p.raw("<div class=\"card none\">%s</div>\n", both(lNothing))
+		p.raw("<div class=\"card none\">%s</div>\n", both(p.in.emptyText()))
 		return
 	}
 	p.raw("<div class=\"filter\"><input id=\"q\" type=\"search\" aria-label=\"filter 筛选\" placeholder=\"filter 筛选 …\">")
@@ -120,7 +120,7 @@ func (p *page) coverage() {
 	gaps := p.in.gaps()
 	p.raw("<h2>%s</h2>\n", both(lNotRead))
 	if len(gaps) == 0 {
-		p.raw("<div class=\"card none\">%s</div>\n", both(lClean))
+		p.raw("<div class=\"card none\">%s</div>\n", both(p.in.coverageText()))
 		return
 	}
 	p.raw("<table><thead><tr><th>%s</th><th>%s</th><th>%s</th><th>%s</th><th>%s</th><th>%s</th></tr></thead><tbody>\n",
@@ -128,7 +128,7 @@ func (p *page) coverage() {
 	for _, g := range gaps {
 		p.raw("<tr><td>%s</td><td>%s</td><td><code>%s</code></td><td>%s</td><td>%d</td><td>%s</td></tr>\n",
 			both(AspectText(g.Gap.Aspect)), both(CauseText(g.Gap.Cause)), esc(g.Gap.Call),
-			esc(strings.Trim(g.Gap.Account+" "+g.Gap.Region, " ")), g.Count, esc(g.Gap.Message))
+			esc(g.place()), g.Count, esc(g.Gap.Message))
 	}
 	p.raw("</tbody></table>\n")
 }

@@ -48,7 +48,7 @@ func writeJSON(w io.Writer, in Input) error {
 	doc := document{
 		SchemaVersion: SchemaVersion, Version: in.Version, Generated: in.Now, Run: in.Run,
 		Findings: make([]told, 0, len(in.Findings)), Gaps: in.Run.Gaps, Calls: in.Calls,
-		Summary: summary{BySeverity: make(map[string]int), Unread: in.Run.Counts.Unread},
+		Summary: summary{BySeverity: make(map[string]int), Unread: in.unread()},
 	}
 	if doc.Gaps == nil {
 		doc.Gaps = []lenscap.Gap{}

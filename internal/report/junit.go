@@ -60,7 +60,7 @@ func writeJUnit(w io.Writer, in Input) error {
 	}
 	for _, g := range in.gaps() {
 		suite.Errors++
-		name := strings.Join([]string{string(g.Gap.Aspect), g.Gap.Call, g.Gap.Account, g.Gap.Region}, " ")
+		name := strings.Join([]string{string(g.Gap.Aspect), g.Gap.Call, g.place()}, " ")
 		suite.Cases = append(suite.Cases, junitCase{
 			Name: clean(name), ClassName: "lenscap.coverage",
 			Error: &junitText{
@@ -69,7 +69,14 @@ func writeJUnit(w io.Writer, in Input) error {
 			},
 		})
 	}
-	if len(suite.Cases) == 0 {
+	switch {
+	case suite.Errors == 0 && !in.whole():
+		suite.Errors++
+		suite.Cases = append(suite.Cases, junitCase{
+			Name: "run", ClassName: "lenscap.coverage",
+			Error: &junitText{Message: in.say(in.coverageText()), Type: string(in.Run.Status)},
+		})
+	case len(suite.Cases) == 0:
 		suite.Cases = append(suite.Cases, junitCase{Name: in.say(lNothing), ClassName: "lenscap.scan"})
 	}
 	suite.Tests = len(suite.Cases)

@@ -30,7 +30,7 @@ func writeMarkdown(w io.Writer, in Input) error {
 			in.say(lWhat), in.say(lCause), in.say(lCall), in.say(lWhere), in.say(lTimes))
 		for _, g := range gaps {
 			fmt.Fprintf(b, "| %s | %s | %s | %s | %d |\n", in.say(AspectText(g.Gap.Aspect)), in.say(CauseText(g.Gap.Cause)),
-				escapeMD(g.Gap.Call), escapeMD(strings.Trim(g.Gap.Account+" "+g.Gap.Region, " ")), g.Count)
+				escapeMD(g.Gap.Call), escapeMD(g.place()), g.Count)
 		}
 	}
 	_, err := io.WriteString(w, b.String())

@@ -4,8 +4,10 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -67,13 +69,7 @@ func Write(w io.Writer, format string, in Input) error {
 	if !ok {
 		return fmt.Errorf("format %q: want one of %s", format, strings.Join(Formats(), ", "))
 	}
-	in.Findings = slices.Clone(in.Findings)
-	slices.SortStableFunc(in.Findings, func(a, b lenscap.Finding) int {
-		if d := int(b.Severity) - int(a.Severity); d != 0 {
-			return d
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
+	in.Findings = worstFirst(in.Findings)
 	if err := write(w, in); err != nil {
 		return fmt.Errorf("write %s: %w", format, err)
 	}
@@ -89,15 +85,35 @@ func (in Input) rule(f lenscap.Finding) *rules.Rule {
 	return &rules.Rule{ID: f.Rule, Title: name, Text: name}
 }
 
+// worstFirst orders findings by severity, then by ID; the caller's own stay as
+// they are.
+func worstFirst(fs []lenscap.Finding) []lenscap.Finding {
+	order := func(a, b lenscap.Finding) int {
+		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.ID, b.ID))
+	}
+	if slices.IsSortedFunc(fs, order) {
+		return fs
+	}
+	fs = slices.Clone(fs)
+	slices.SortStableFunc(fs, order)
+	return fs
+}
+
 // open gives the findings that are open.
-func (in Input) open() []lenscap.Finding {
-	return slices.DeleteFunc(slices.Clone(in.Findings), func(f lenscap.Finding) bool { return f.Status != lenscap.StatusOpen })
+func (in Input) open() iter.Seq[*lenscap.Finding] {
+	return func(yield func(*lenscap.Finding) bool) {
+		for i := range in.Findings {
+			if in.Findings[i].Status == lenscap.StatusOpen && !yield(&in.Findings[i]) {
+				return
+			}
+		}
+	}
 }
 
 // counts gives the open findings by severity.
 func (in Input) counts() map[lenscap.Severity]int {
 	n := make(map[lenscap.Severity]int)
-	for _, f := range in.open() {
+	for f := range in.open() {
 		n[f.Severity]++
 	}
 	return n
@@ -105,51 +121,6 @@ func (in Input) counts() map[lenscap.Severity]int {
 
 // say gives a text in the report's language.
 func (in Input) say(t lenscap.Text) string { return t.In(in.Lang) }
-
-// gapGroup is gaps of one cause and call, counted.
-type gapGroup struct {
-	Gap   lenscap.Gap
-	Count int
-}
-
-// gaps groups what could not be read: the run's gaps and those of findings.
-func (in Input) gaps() []gapGroup {
-	type key struct {
-		aspect          lenscap.Aspect
-		cause           lenscap.Cause
-		call            string
-		account, region string
-	}
-	groups := make(map[key]*gapGroup)
-	var order []*gapGroup
-	add := func(g lenscap.Gap) {
-		k := key{g.Aspect, g.Cause, g.Call, g.Account, g.Region}
-		if groups[k] == nil {
-			groups[k] = &gapGroup{Gap: g}
-			order = append(order, groups[k])
-		}
-		groups[k].Count++
-	}
-	for _, g := range in.Run.Gaps {
-		add(g)
-	}
-	for _, f := range in.Findings {
-		for _, g := range f.Asset.Gaps {
-			add(g)
-		}
-		if f.Evidence != nil {
-			for _, g := range f.Evidence.Gaps {
-				add(g)
-			}
-		}
-	}
-	out := make([]gapGroup, 0, len(order))
-	for _, g := range order {
-		out = append(out, *g)
-	}
-	slices.SortStableFunc(out, func(a, b gapGroup) int { return b.Count - a.Count })
-	return out
-}
 
 // clock prints a time for people, in UTC.
 func clock(t time.Time) string {

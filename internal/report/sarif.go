@@ -159,7 +159,7 @@ func (in Input) sarifResult(f lenscap.Finding, rule int) sarifResult {
 	ref := f.Asset.Ref
 	r := sarifResult{
 		RuleID: f.Rule, RuleIndex: rule, Level: sarifLevel(f.Severity),
-		Message:             sarifText{in.say(in.rule(f).Title) + ": " + ref.ID},
+		Message:             sarifText{plainMessage(in.say(in.rule(f).Title) + ": " + ref.ID)},
 		PartialFingerprints: map[string]string{"lenscapFinding/v1": f.ID},
 		Properties:          map[string]string{"severity": f.Severity.String(), "verdict": string(f.Exposure.Verdict)},
 	}
@@ -189,14 +189,24 @@ func (in Input) sarifResult(f lenscap.Finding, rule int) sarifResult {
 	return r
 }
 
+// sarifEscaper doubles braces, which are placeholders (3.11.5), and marks
+// brackets, which are links (3.11.6).
+var sarifEscaper = strings.NewReplacer("{", "{{", "}", "}}", `\`, `\\`, "[", `\[`, "]", `\]`)
+
+// plainMessage keeps text of the outside world from being taken for markup of a
+// SARIF message.
+func plainMessage(s string) string { return sarifEscaper.Replace(clean(s)) }
+
 func (in Input) sarifInvocation() sarifInvocation {
-	inv := sarifInvocation{ExecutionSuccessful: true}
+	inv := sarifInvocation{ExecutionSuccessful: in.whole()}
+	if !inv.ExecutionSuccessful {
+		inv.Notifications = []sarifNotification{{"warning", sarifText{in.say(in.coverageText())}}}
+	}
 	for _, g := range in.gaps() {
-		inv.ExecutionSuccessful = false
 		text := strings.TrimSpace(strings.Join([]string{
-			in.say(lNotRead) + ":", in.say(AspectText(g.Gap.Aspect)), in.say(CauseText(g.Gap.Cause)), g.Gap.Call, g.Gap.Account, g.Gap.Region,
+			in.say(lNotRead) + ":", in.say(AspectText(g.Gap.Aspect)), in.say(CauseText(g.Gap.Cause)), g.Gap.Call, g.place(), g.Gap.Message,
 		}, " "))
-		inv.Notifications = append(inv.Notifications, sarifNotification{"warning", sarifText{text}})
+		inv.Notifications = append(inv.Notifications, sarifNotification{"warning", sarifText{plainMessage(text)}})
 	}
 	return inv
 }

@@ -42,7 +42,7 @@ func (in Input) bold(s string) string {
 // clean keeps control characters of the outside world from the terminal.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' || r == '\u200e' || r == '\u200f' || r == '\u061c' {
 			return '\ufffd'
 		}
 		return r
@@ -94,7 +94,7 @@ func findingsTable(w io.Writer, in Input) {
 		ref := f.Asset.Ref
 		title, verdict, disk := clean(in.say(in.rule(f).Title)), in.say(VerdictText(f.Exposure.Verdict)), clean(onDisk(f, in))
 		if wide {
-			tw.AppendRow(table.Row{severity, short(f.ID), title, clean(ref.ID), ref.Account, ref.Region, verdict, age(f.Exposure.Since, in.Now), disk})
+			tw.AppendRow(table.Row{severity, short(f.ID), title, clean(ref.ID), clean(ref.Account), clean(ref.Region), verdict, age(f.Exposure.Since, in.Now), disk})
 		} else {
 			tw.AppendRow(table.Row{severity, title, clean(ref.ID), verdict, disk})
 		}
@@ -139,8 +139,7 @@ func onDisk(f lenscap.Finding, in Input) string {
 func gapsTable(w io.Writer, in Input, gaps []gapGroup) {
 	tw := newTable(w, in, lWhat, lCause, lCall, lWhere, lTimes)
 	for _, g := range gaps {
-		where := strings.Trim(g.Gap.Account+" "+g.Gap.Region, " ")
-		tw.AppendRow(table.Row{in.say(AspectText(g.Gap.Aspect)), in.say(CauseText(g.Gap.Cause)), clean(g.Gap.Call), clean(where), g.Count})
+		tw.AppendRow(table.Row{in.say(AspectText(g.Gap.Aspect)), in.say(CauseText(g.Gap.Cause)), clean(g.Gap.Call), clean(g.place()), g.Count})
 	}
 	tw.Render()
 }
@@ -164,16 +163,12 @@ func (in Input) summary() string {
 		}
 	}
 	if len(parts) == 0 {
-		b.WriteString(in.say(lNothing))
+		b.WriteString(in.say(in.emptyText()))
 	} else {
 		b.WriteString(strings.Join(parts, ", ") + ".")
 	}
 	b.WriteByte(' ')
-	if n := in.Run.Counts.Unread; n > 0 {
-		fmt.Fprintf(&b, in.say(lIncompl), n)
-	} else {
-		b.WriteString(in.say(lClean))
-	}
+	b.WriteString(in.say(in.coverageText()))
 	return b.String()
 }
 
@@ -182,7 +177,7 @@ func Calls(w io.Writer, in Input) error {
 	tw := newTable(w, in, lCall, lAccount, lRegion, tx("Calls", "次数"), tx("Failed", "失败"), tx("Retried", "重试"))
 	total := 0
 	for _, c := range in.Calls {
-		tw.AppendRow(table.Row{c.Service + ":" + c.Operation, c.Account, c.Region, c.Count, c.Failed, c.Retried})
+		tw.AppendRow(table.Row{clean(c.Service + ":" + c.Operation), clean(c.Account), clean(c.Region), c.Count, c.Failed, c.Retried})
 		total += c.Count
 	}
 	tw.Render()
