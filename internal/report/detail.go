@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jedib0t/go-pretty/v6/text"
+
 	"github.com/lenscap/lenscap"
 	"github.com/lenscap/lenscap/rules"
 )
@@ -27,15 +29,30 @@ func (t *teller) line(format string, args ...any) {
 func (t *teller) head(h lenscap.Text) { t.line("\n%s", t.in.bold(t.in.say(h))) }
 
 // para writes text wrapped to the width, indented.
-func (t *teller) para(s string) {
+func (t *teller) para(s string) { t.lead("", s) }
+
+// lead writes text like para after a mark that is written here and may hold
+// colours; further lines stand under the first.
+func (t *teller) lead(mark, s string) {
 	width := t.in.Width
 	if width <= 0 || width > 100 {
 		width = 100
 	}
-	for _, l := range wrap(clean(s), width-2) {
-		t.line("  %s", l)
+	pad := text.StringWidthWithoutEscSequences(mark)
+	indent := strings.Repeat(" ", pad)
+	for i, l := range wrap(clean(s), max(20, width-2-pad)) {
+		if i > 0 {
+			mark = indent
+		}
+		t.line("  %s%s", mark, l)
 	}
 }
+
+// point writes one point of a list.
+func (t *teller) point(s string) { t.lead("· ", s) }
+
+// under writes what belongs to the point before it.
+func (t *teller) under(s string) { t.lead("  ", s) }
 
 // wrap breaks text into lines of at most width columns, between words or, where
 // there are none, between wide characters.
@@ -81,16 +98,7 @@ func wide(r rune) bool {
 	return r >= 0x2e80 && r < 0xa4d0 || r >= 0xac00 && r < 0xd7a4 || r >= 0xf900 && r < 0xfb00 || r >= 0xff00 && r < 0xff61
 }
 
-func columns(s string) int {
-	n := 0
-	for _, r := range s {
-		n++
-		if wide(r) {
-			n++
-		}
-	}
-	return n
-}
+func columns(s string) int { return text.StringWidthWithoutEscSequences(s) }
 
 // Finding tells one finding in full.
 func Finding(w io.Writer, f lenscap.Finding, in Input) error {
@@ -98,43 +106,75 @@ func Finding(w io.Writer, f lenscap.Finding, in Input) error {
 	r := in.rule(f)
 	ref := f.Asset.Ref
 	t.line("%s  %s", in.paint(f.Severity), in.bold(clean(in.say(r.Title))))
-	t.line("%s · %s · %s %s %s", f.ID, in.say(KindText(ref.Kind)), clean(ref.ID), ref.Account, ref.Region)
+	t.line("%s", clean(strings.Join(strings.Fields(strings.Join([]string{f.ID, "·", in.say(KindText(ref.Kind)), ref.ID, "·", ref.Provider, ref.Account, ref.Region}, " ")), " ")))
 	if f.Asset.Name != "" {
 		t.line("%s", clean(f.Asset.Name))
 	}
-	if f.Mute != nil {
-		t.line("%s: %s", in.say(lMuted), clean(f.Mute.Reason))
+	if f.Status != lenscap.StatusOpen {
+		t.line("%s", t.status(f))
 	}
 	t.line("")
 	t.para(in.say(r.Text))
 	t.who(f.Exposure)
 	t.since(f)
-	t.lineage(f)
+	t.left(f)
 	if f.Evidence != nil || f.Exposure.Verdict.Exposed() {
 		t.head(lOnDisk)
 		t.disk(f.Evidence)
 	}
 	t.head(lWhy)
 	for _, reason := range f.Reasons {
-		t.para("· " + in.say(reason))
+		t.point(in.say(reason))
 	}
-	t.head(lMatters)
-	t.para(in.say(r.Reason))
-	t.head(lClose)
-	t.para(in.say(r.Remedy))
+	t.section(lMatters, r.Reason)
+	t.section(lClose, r.Remedy)
 	t.mappings(r.Mappings)
-	gaps := slices.Concat(f.Exposure.Gaps, f.Unconfirmed)
-	if len(gaps) > 0 {
-		t.head(lNotRead)
-		for _, g := range gaps {
-			t.gap(g)
-		}
-	}
+	t.gaps(f)
 	return t.err
 }
 
+// status says what became of a finding that is not open.
+func (t *teller) status(f lenscap.Finding) string {
+	s := t.in.say(statusText(f.Status))
+	if f.Mute != nil {
+		s += ": " + f.Mute.Reason
+		if !f.Mute.Until.IsZero() {
+			s += " (" + t.in.say(lExpires) + " " + clock(f.Mute.Until) + ")"
+		}
+	}
+	return clean(s)
+}
+
+// section writes a heading and its text, nothing when there is no text.
+func (t *teller) section(head, body lenscap.Text) {
+	if s := t.in.say(body); s != "" {
+		t.head(head)
+		t.para(s)
+	}
+}
+
+func (t *teller) gaps(f lenscap.Finding) {
+	gaps := Input{Findings: []lenscap.Finding{{Asset: lenscap.Asset{Gaps: f.Asset.Gaps}, Exposure: f.Exposure, Unconfirmed: f.Unconfirmed}}}.distinct()
+	if len(gaps) == 0 {
+		return
+	}
+	t.head(lNotRead)
+	if len(f.Unconfirmed) > 0 {
+		t.para(t.in.say(lUnconf))
+	}
+	for _, g := range gaps {
+		t.gap(g)
+	}
+}
+
 func (t *teller) gap(g lenscap.Gap) {
-	t.para(fmt.Sprintf("· %s: %s %s %s", t.in.say(AspectText(g.Aspect)), t.in.say(CauseText(g.Cause)), g.Call, g.Message))
+	s := t.in.say(AspectText(g.Aspect)) + ": " + t.in.say(CauseText(g.Cause))
+	for _, more := range []string{g.Call, g.Message} {
+		if more != "" {
+			s += " — " + more
+		}
+	}
+	t.point(s)
 }
 
 func (t *teller) who(x lenscap.Exposure) {
@@ -143,32 +183,88 @@ func (t *teller) who(x lenscap.Exposure) {
 	}
 	t.head(lWho)
 	for _, r := range x.Reaches {
-		g := r.Grant
-		t.para(fmt.Sprintf("· %s — %s — %s: %s", t.in.say(PrincipalText(g.Principal)), t.in.say(PathText(g.Path)),
-			t.in.say(lReadable), t.in.say(TriText(r.Readable))))
-		for _, why := range r.Why {
-			t.para("  " + t.in.say(why))
-		}
-		if len(r.HeldBy) > 0 {
-			t.para("  " + t.in.say(lHeldBy) + ": " + strings.Join(r.HeldBy, ", "))
-		}
-		if p := g.Proof; p.Call != "" {
-			t.para(fmt.Sprintf("  %s: %s %s = %q, %s", t.in.say(lProof), p.Call, p.Field, p.Value, clock(p.At)))
-		}
+		t.reach(r)
 	}
+}
+
+func (t *teller) reach(r lenscap.Reach) {
+	g, in := r.Grant, t.in
+	t.point(fmt.Sprintf("%s — %s — %s: %s", in.say(PrincipalText(g.Principal)), in.say(PathText(g.Path)), in.say(lReadable), in.say(TriText(r.Readable))))
+	for _, why := range r.Why {
+		t.under(in.say(why))
+	}
+	if len(r.HeldBy) > 0 {
+		t.under(in.say(lHeldBy) + ": " + strings.Join(heldBy(r.HeldBy, in.Lang), ", "))
+	}
+	if g.Via != nil {
+		t.under(in.say(lVia) + " " + in.say(KindText(g.Via.Kind)) + " " + g.Via.ID)
+	}
+	if !g.Expires.IsZero() {
+		t.under(in.say(lExpires) + " " + clock(g.Expires))
+	}
+	for _, c := range g.Conditions {
+		t.under(in.say(lCondition) + ": " + conditionText(c))
+	}
+	if g.Proof.Call != "" {
+		t.under(in.say(lProof) + ": " + proofText(g.Proof))
+	}
+}
+
+// proofText says which call, field and value show a fact, and when.
+func proofText(p lenscap.Proof) string {
+	s := p.Call
+	if p.Field != "" {
+		s += " " + p.Field
+	}
+	if p.Value != "" {
+		s += " = " + p.Value
+	}
+	if !p.At.IsZero() {
+		s += ", " + clock(p.At)
+	}
+	return s
+}
+
+func conditionText(c lenscap.Condition) string {
+	return c.Operator + " " + c.Key + " " + strings.Join(c.Values, ", ")
+}
+
+// heldBy names what holds a reach back.
+func heldBy(names []string, lang lenscap.Lang) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = GuardText(n).In(lang)
+	}
+	return out
 }
 
 func (t *teller) since(f lenscap.Finding) {
+	if f.Exposure.Since.IsZero() && f.FirstSeen.IsZero() {
+		return
+	}
 	t.head(lSince)
-	t.para(fmt.Sprintf("%s (%s)", clock(f.Exposure.Since), age(f.Exposure.Since, t.in.Now)))
+	if since := f.Exposure.Since; !since.IsZero() {
+		t.para(fmt.Sprintf("%s (%s)", clock(since), t.in.ageText(since)))
+	}
+	if !f.FirstSeen.IsZero() {
+		t.para(fmt.Sprintf(t.in.say(lSeen), clock(f.FirstSeen), clock(f.LastSeen)))
+	}
 }
 
-func (t *teller) lineage(f lenscap.Finding) {
+// left tells what an asset outlived and what it costs.
+func (t *teller) left(f lenscap.Finding) {
+	if len(f.Exposure.Residues) == 0 && f.Asset.Cost == nil {
+		return
+	}
+	t.head(lLeftOver)
 	for _, r := range f.Exposure.Residues {
-		t.para("· " + t.in.say(ResidueText(r.Kind)) + ": " + r.Of.ID)
+		t.point(strings.TrimSuffix(t.in.say(ResidueText(r.Kind))+": "+r.Of.ID, ": "))
+		if r.Proof != nil && r.Proof.Call != "" {
+			t.under(t.in.say(lProof) + ": " + proofText(*r.Proof))
+		}
 	}
 	if c := f.Asset.Cost; c != nil {
-		t.para(fmt.Sprintf("· %.2f %s / %s (%s)", c.Monthly, c.Currency, t.in.say(tx("month", "月")), c.Basis))
+		t.point(fmt.Sprintf("%.2f %s / %s (%s)", c.Monthly, c.Currency, t.in.say(lMonth), c.Basis))
 	}
 }
 
@@ -192,7 +288,7 @@ func (t *teller) disk(ev *lenscap.Evidence) {
 		if it.Line > 0 {
 			where += fmt.Sprintf(":%d", it.Line)
 		}
-		t.para(fmt.Sprintf("· %s  %s  %s%s", t.in.paint(it.Severity), t.in.say(it.Title), where, hint(it)))
+		t.lead(t.in.paint(it.Severity)+"  ", t.in.say(it.Title)+"  "+where+hint(it))
 	}
 	if more := len(items) + ev.Truncated - min(len(items), most); more > 0 {
 		t.para("  " + fmt.Sprintf(t.in.say(lMore), more))

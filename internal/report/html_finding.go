@@ -77,7 +77,7 @@ func (p *page) residues(f lenscap.Finding) {
 		p.raw("<li>%s <code>%s</code></li>", both(ResidueText(r.Kind)), esc(r.Of.ID))
 	}
 	if c := f.Asset.Cost; c != nil {
-		p.raw("<li>%.2f %s / %s — %s</li>", c.Monthly, esc(c.Currency), both(tx("month", "月")), esc(c.Basis))
+		p.raw("<li>%.2f %s / %s — %s</li>", c.Monthly, esc(c.Currency), both(lMonth), esc(c.Basis))
 	}
 	p.raw("</ul>")
 }

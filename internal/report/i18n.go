@@ -139,6 +139,18 @@ var residues = map[lenscap.ResidueKind]lenscap.Text{
 // ResidueText names a reason to call an asset residual for people.
 func ResidueText(r lenscap.ResidueKind) lenscap.Text { return word(residues, r) }
 
+var guards = map[string]lenscap.Text{
+	"snapshot_block_public_access": tx("block public access for snapshots", "快照的阻止公开访问设置"),
+	"image_block_public_access":    tx("block public access for images", "镜像的阻止公开访问设置"),
+	"s3_public_access_block":       tx("the bucket's public access block", "存储桶的公开访问阻止设置"),
+	"encryption_by_default":        tx("encryption by default", "默认加密"),
+	"key":                          tx("a key they may not use", "对方无权使用的密钥"),
+	"default_key":                  tx("a default key, which cannot be shared", "无法共享的默认密钥"),
+}
+
+// GuardText names what holds a reach back for people.
+func GuardText(name string) lenscap.Text { return word(guards, name) }
+
 // PrincipalText names somebody for people.
 func PrincipalText(p lenscap.Principal) lenscap.Text {
 	switch p.Type {
@@ -201,6 +213,7 @@ var (
 	lNothingButUnread = tx("No findings in what could be read; the rest is unknown.", "在能读取的范围内没有发现；其余情况未知。")
 	lUnfinished       = tx("The run did not finish: what it did not reach is unknown, not clean.", "本次运行没有完成：未到达的部分情况未知，不等于干净。")
 	lPartialRun       = tx("The run was not complete: what it did not read is unknown, not clean.", "本次运行不完整：未读取的部分情况未知，不等于干净。")
+	lMonth            = tx("month", "月")
 	lVia              = tx("through", "经由")
 	lExpires          = tx("until", "有效期至")
 	lCondition        = tx("narrowed by a condition that could not be resolved", "附有无法解析的限制条件")

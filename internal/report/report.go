@@ -157,3 +157,27 @@ func size(n int64) string {
 	}
 	return fmt.Sprintf("%.1f %ciB", v, "KMGTP"[i])
 }
+
+// ageText says how long ago t was, in words.
+func (in Input) ageText(t time.Time) string { return in.say(agoText(t, in.Now)) }
+
+// agoText says in both languages how long before now t was.
+func agoText(t, now time.Time) lenscap.Text {
+	d := now.Sub(t)
+	say := func(n int, one, many, zh string) lenscap.Text {
+		unit := many
+		if n == 1 {
+			unit = one
+		}
+		return lenscap.Text{En: fmt.Sprintf("%d %s ago", n, unit), Zh: fmt.Sprintf("%d %s前", n, zh)}
+	}
+	switch {
+	case t.IsZero() || d < 0:
+		return tx("—", "—")
+	case d < time.Hour:
+		return say(int(d.Minutes()), "minute", "minutes", "分钟")
+	case d < 48*time.Hour:
+		return say(int(d.Hours()), "hour", "hours", "小时")
+	}
+	return say(int(d.Hours()/24), "day", "days", "天")
+}
