@@ -113,8 +113,8 @@ func (c Config) Validate() error {
 	oneOf("scan.content", c.Scan.Content, "none", "exposed", "all")
 	oneOf("scan.fail_on", c.Scan.FailOn, "critical", "high", "medium", "low", "info", "never")
 	oneOf("scan.shares", c.Scan.Shares, "auto", "all", "skip")
-	if c.Scan.Rate <= 0 || c.Scan.Rate > 100 {
-		errs = append(errs, fmt.Errorf("scan.rate: %v is not between 0 and 100 calls a second", c.Scan.Rate))
+	if c.Scan.Rate <= 0 || c.Scan.Rate > 100_000 {
+		errs = append(errs, fmt.Errorf("scan.rate: %v is not between 0 and 100000 calls a second", c.Scan.Rate))
 	}
 	if c.Scan.SharesMaxAge < 0 {
 		errs = append(errs, fmt.Errorf("scan.shares_max_age: %v is negative", c.Scan.SharesMaxAge))

@@ -70,7 +70,7 @@ func TestLoadErrors(t *testing.T) {
 		{"unknown key", "scan:\n  fial_on: high\n", nil, []string{"lenscap.yaml:2", `"fial_on"`, `did you mean "fail_on"`}},
 		{"unknown section", "trusted: {}\n", nil, []string{":1", `did you mean "trust"`}},
 		{"wrong type", "scan:\n  rate: fast\n", nil, []string{"rate"}},
-		{"out of range", "scan:\n  rate: 1000\n", nil, []string{"scan.rate", "1000"}},
+		{"out of range", "scan:\n  rate: -1\n", nil, []string{"scan.rate", "-1"}},
 		{"wrong word", "scan:\n  content: everything\n", nil, []string{"scan.content", "everything", "exposed"}},
 		{"not yaml", "a: b: c: [", nil, []string{"lenscap.yaml"}},
 		{"unknown variable", "", []string{"LENSCAP_SCAN_RTAE=1"}, []string{"LENSCAP_SCAN_RTAE", "did you mean \"LENSCAP_SCAN_RATE\""}},
