@@ -244,7 +244,7 @@ func (t *teller) since(f lenscap.Finding) {
 	}
 	t.head(lSince)
 	if since := f.Exposure.Since; !since.IsZero() {
-		t.para(fmt.Sprintf("%s (%s)", clock(since), t.in.ageText(since)))
+		t.para(fmt.Sprintf("%s (%s)", clock(since), t.in.say(agoText(since, t.in.Now))))
 	}
 	if !f.FirstSeen.IsZero() {
 		t.para(fmt.Sprintf(t.in.say(lSeen), clock(f.FirstSeen), clock(f.LastSeen)))

@@ -32,11 +32,10 @@ func (in Input) distinct() []lenscap.Gap {
 	}
 	seen := make(map[key]bool)
 	var out []lenscap.Gap
-	add := func(asset string, gaps []lenscap.Gap) {
+	add := func(of lenscap.Ref, gaps []lenscap.Gap) {
 		for _, g := range gaps {
-			if g.Asset == "" {
-				g.Asset = asset
-			}
+			g.Asset = cmp.Or(g.Asset, of.ID)
+			g.Provider, g.Account, g.Region = cmp.Or(g.Provider, of.Provider), cmp.Or(g.Account, of.Account), cmp.Or(g.Region, of.Region)
 			k := key{g.Provider, g.Account, g.Region, fmt.Sprint(g.Kinds), g.Asset, g.Aspect, g.Cause, g.Call}
 			if !seen[k] {
 				seen[k] = true
@@ -44,15 +43,15 @@ func (in Input) distinct() []lenscap.Gap {
 			}
 		}
 	}
-	add("", in.Run.Gaps)
+	add(lenscap.Ref{}, in.Run.Gaps)
 	for i := range in.Findings {
 		f := &in.Findings[i]
-		add(f.Asset.Ref.ID, f.Asset.Gaps)
+		add(f.Asset.Ref, f.Asset.Gaps)
 		if f.Evidence != nil {
-			add(f.Asset.Ref.ID, f.Evidence.Gaps)
+			add(f.Asset.Ref, f.Evidence.Gaps)
 		}
-		add("", f.Exposure.Gaps)
-		add("", f.Unconfirmed)
+		add(lenscap.Ref{}, f.Exposure.Gaps)
+		add(lenscap.Ref{}, f.Unconfirmed)
 	}
 	return out
 }

@@ -65,7 +65,8 @@ func writeHTML(w io.Writer, in Input) error {
 func (p *page) header() {
 	run := p.in.Run
 	p.raw("<header><div><h1>%s</h1>", both(tx("Who can read your disks", "谁能读取你的磁盘")))
-	p.raw("<p class=\"sub\">%s · %s · %d %s</p></div>", esc(clock(run.Started)), esc(strings.Join(p.accounts(), ", ")), run.Counts.Assets, both(lAssets))
+	p.raw("<p class=\"sub\">%s · %s · %s</p></div>", esc(clock(run.Started)), esc(strings.Join(p.accounts(), ", ")),
+		both(lenscap.Text{En: fmt.Sprintf(lNAssets.En, run.Counts.Assets), Zh: fmt.Sprintf(lNAssets.Zh, run.Counts.Assets)}))
 	p.raw("<div class=\"tools\"><button id=\"lang\" type=\"button\"><span lang=\"en\">中文</span><span lang=\"zh\">English</span></button>")
 	p.raw("<button id=\"theme\" type=\"button\">%s</button></div></header>\n", both(tx("Light / dark", "明 / 暗")))
 }

@@ -27,7 +27,7 @@ func (p *page) finding(f lenscap.Finding) {
 	p.raw("<p>%s</p>", both(r.Text))
 	p.reaches(x)
 	p.residues(f)
-	p.raw("<h3>%s</h3><p>%s (%s)</p>", both(lSince), esc(clock(x.Since)), esc(age(x.Since, p.in.Now)))
+	p.raw("<h3>%s</h3><p>%s (%s)</p>", both(lSince), esc(clock(x.Since)), both(agoText(x.Since, p.in.Now)))
 	if f.Evidence != nil {
 		p.disk(*f.Evidence)
 	}

@@ -140,6 +140,8 @@ var residues = map[lenscap.ResidueKind]lenscap.Text{
 func ResidueText(r lenscap.ResidueKind) lenscap.Text { return word(residues, r) }
 
 var guards = map[string]lenscap.Text{
+	"snapshot_lock":                tx("snapshot lock", "快照锁定"),
+	"allowed_images":               tx("allowed images setting", "允许的镜像设置"),
 	"snapshot_block_public_access": tx("block public access for snapshots", "快照的阻止公开访问设置"),
 	"image_block_public_access":    tx("block public access for images", "镜像的阻止公开访问设置"),
 	"s3_public_access_block":       tx("the bucket's public access block", "存储桶的公开访问阻止设置"),
@@ -213,6 +215,13 @@ var (
 	lNothingButUnread = tx("No findings in what could be read; the rest is unknown.", "在能读取的范围内没有发现；其余情况未知。")
 	lUnfinished       = tx("The run did not finish: what it did not reach is unknown, not clean.", "本次运行没有完成：未到达的部分情况未知，不等于干净。")
 	lPartialRun       = tx("The run was not complete: what it did not read is unknown, not clean.", "本次运行不完整：未读取的部分情况未知，不等于干净。")
+	lID               = tx("ID", "编号")
+	lCount            = tx("Calls", "次数")
+	lFailed           = tx("Failed", "失败")
+	lRetried          = tx("Retried", "重试")
+	lOpenFindings     = tx("Open findings: ", "未解决的发现：")
+	lNAssets          = tx("%d assets", "共 %d 个资产")
+	lNCalls           = tx("%d calls", "%d 次调用")
 	lMonth            = tx("month", "月")
 	lVia              = tx("through", "经由")
 	lExpires          = tx("until", "有效期至")
@@ -222,12 +231,11 @@ var (
 	lNotShown         = tx("%d further findings are not told here, the worst are; use json, jsonl or csv for all.", "另有 %d 项发现未在此列出（已优先列出最严重的）；完整列表请用 json、jsonl 或 csv。")
 	lClean            = tx("Everything asked for was read.", "要求读取的内容均已读取。")
 	lIncompl          = tx("%d things could not be read: what they hide is unknown, not clean.", "有 %d 项未能读取：其中内容未知，不等于干净。")
-	lAssets           = tx("assets", "资产")
-	lCalls            = tx("calls", "调用")
 	lResolved         = tx("resolved", "已解决")
 	lReadFrom         = tx("read from a copy with the same bytes", "读取自内容相同的副本")
 	lFiles            = tx("%d files, %d looked into, %s of %s read", "共 %d 个文件，检查 %d 个，读取 %s / %s")
 	lMore             = tx("and %d more", "另有 %d 项")
+	lAndMore          = tx("%s and %d more", "%s，另有 %d 项")
 	lNoLook           = tx("nobody looked inside", "未检查内容")
 	lNoItems          = tx("nothing that lenscap knows", "没有 lenscap 认识的敏感内容")
 	lPartial          = tx("the look was not complete", "检查不完整")

@@ -130,18 +130,18 @@ func clock(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04 UTC")
 }
 
-// age prints how long ago t was.
-func age(t, now time.Time) string {
+// ageText says shortly how long ago t was.
+func ageText(t, now time.Time) lenscap.Text {
 	d := now.Sub(t)
 	switch {
 	case t.IsZero() || d < 0:
-		return "—"
+		return tx("—", "—")
 	case d < time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
+		return tx(fmt.Sprintf("%dm", int(d.Minutes())), fmt.Sprintf("%d 分钟", int(d.Minutes())))
 	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh", int(d.Hours()))
+		return tx(fmt.Sprintf("%dh", int(d.Hours())), fmt.Sprintf("%d 小时", int(d.Hours())))
 	}
-	return fmt.Sprintf("%dd", int(d.Hours()/24))
+	return tx(fmt.Sprintf("%dd", int(d.Hours()/24)), fmt.Sprintf("%d 天", int(d.Hours()/24)))
 }
 
 // size prints bytes for people, in binary units (IEC 80000-13).
@@ -157,9 +157,6 @@ func size(n int64) string {
 	}
 	return fmt.Sprintf("%.1f %ciB", v, "KMGTP"[i])
 }
-
-// ageText says how long ago t was, in words.
-func (in Input) ageText(t time.Time) string { return in.say(agoText(t, in.Now)) }
 
 // agoText says in both languages how long before now t was.
 func agoText(t, now time.Time) lenscap.Text {

@@ -3,9 +3,9 @@ package report
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/lenscap/lenscap"
@@ -49,43 +49,31 @@ func clean(s string) string {
 	}, s)
 }
 
-func newTable(w io.Writer, in Input, header ...lenscap.Text) table.Writer {
-	tw := table.NewWriter()
-	tw.SetOutputMirror(w)
-	tw.SetStyle(table.StyleLight)
-	tw.Style().Options.SeparateRows = false
-	tw.Style().Options.DrawBorder = false
-	tw.Style().Format.Header = text.FormatDefault
-	if in.Width > 0 {
-		tw.Style().Size.WidthMax = in.Width
-	}
-	row := make(table.Row, len(header))
-	for i, h := range header {
-		row[i] = in.say(h)
-	}
-	tw.AppendHeader(row)
-	return tw
-}
-
 func writeTable(w io.Writer, in Input) error {
 	if len(in.Findings) > 0 {
-		findingsTable(w, in)
+		if err := findingsTable(w, in); err != nil {
+			return err
+		}
 	}
 	if gaps := in.gaps(); len(gaps) > 0 {
-		fmt.Fprintf(w, "\n%s\n", in.bold(in.say(lNotRead)))
-		gapsTable(w, in, gaps)
+		if _, err := fmt.Fprintf(w, "\n%s\n", in.bold(in.say(lNotRead))); err != nil {
+			return err
+		}
+		if err := gapsTable(w, in, gaps); err != nil {
+			return err
+		}
 	}
 	_, err := fmt.Fprintf(w, "\n%s\n", in.summary())
 	return err
 }
 
-func findingsTable(w io.Writer, in Input) {
+func findingsTable(w io.Writer, in Input) error {
 	wide := in.Width == 0 || in.Width >= narrow
 	header := []lenscap.Text{lSeverity, lFinding, lAsset, lVerdict, lOnDisk}
 	if wide {
-		header = []lenscap.Text{lSeverity, tx("ID", "编号"), lFinding, lAsset, lAccount, lRegion, lVerdict, lSince, lOnDisk}
+		header = []lenscap.Text{lSeverity, lID, lFinding, lAsset, lAccount, lRegion, lVerdict, lSince, lOnDisk}
 	}
-	tw := newTable(w, in, header...)
+	g := newGrid(in, header...)
 	for _, f := range in.Findings {
 		severity := in.paint(f.Severity)
 		if f.Status != lenscap.StatusOpen {
@@ -94,12 +82,12 @@ func findingsTable(w io.Writer, in Input) {
 		ref := f.Asset.Ref
 		title, verdict, disk := clean(in.say(in.rule(f).Title)), in.say(VerdictText(f.Exposure.Verdict)), clean(onDisk(f, in))
 		if wide {
-			tw.AppendRow(table.Row{severity, short(f.ID), title, clean(ref.ID), clean(ref.Account), clean(ref.Region), verdict, age(f.Exposure.Since, in.Now), disk})
+			g.add(severity, clean(short(f.ID)), title, clean(ref.ID), clean(ref.Account), clean(ref.Region), verdict, in.say(ageText(f.Exposure.Since, in.Now)), disk)
 		} else {
-			tw.AppendRow(table.Row{severity, title, clean(ref.ID), verdict, disk})
+			g.add(severity, title, clean(ref.ID), verdict, disk)
 		}
 	}
-	tw.Render()
+	return g.render(w)
 }
 
 func short(id string) string { return id[:min(8, len(id))] }
@@ -133,27 +121,31 @@ func onDisk(f lenscap.Finding, in Input) string {
 	if n == 1 {
 		return in.say(worst.Title)
 	}
-	return in.say(worst.Title) + ", " + fmt.Sprintf(in.say(lMore), n-1)
+	return fmt.Sprintf(in.say(lAndMore), in.say(worst.Title), n-1)
 }
 
-func gapsTable(w io.Writer, in Input, gaps []gapGroup) {
-	tw := newTable(w, in, lWhat, lCause, lCall, lWhere, lTimes)
-	for _, g := range gaps {
-		tw.AppendRow(table.Row{in.say(AspectText(g.Gap.Aspect)), in.say(CauseText(g.Gap.Cause)), clean(g.Gap.Call), clean(g.place()), g.Count})
+func gapsTable(w io.Writer, in Input, gaps []gapGroup) error {
+	g := newGrid(in, lWhat, lCause, lCall, lWhere, lTimes)
+	for _, gap := range gaps {
+		g.add(in.say(AspectText(gap.Gap.Aspect)), in.say(CauseText(gap.Gap.Cause)), clean(gap.Gap.Call), clean(gap.place()), strconv.Itoa(gap.Count))
 	}
-	tw.Render()
+	return g.render(w)
 }
 
 // summary is the last line: how much was judged, what was found, what was not read.
 func (in Input) summary() string {
+	comma, stop, blank := ", ", ".", " "
+	if in.Lang == lenscap.Chinese {
+		comma, stop, blank = "，", "。", ""
+	}
 	var b strings.Builder
 	c := in.Run.Counts
 	if c.Assets > 0 {
-		fmt.Fprintf(&b, "%d %s", c.Assets, in.say(lAssets))
+		fmt.Fprintf(&b, in.say(lNAssets), c.Assets)
 		if c.Calls > 0 {
-			fmt.Fprintf(&b, ", %d %s", c.Calls, in.say(lCalls))
+			b.WriteString(comma + fmt.Sprintf(in.say(lNCalls), c.Calls))
 		}
-		b.WriteString(". ")
+		b.WriteString(stop + blank)
 	}
 	counts := in.counts()
 	var parts []string
@@ -165,34 +157,38 @@ func (in Input) summary() string {
 	if len(parts) == 0 {
 		b.WriteString(in.say(in.emptyText()))
 	} else {
-		b.WriteString(strings.Join(parts, ", ") + ".")
+		b.WriteString(in.say(lOpenFindings) + strings.Join(parts, comma) + stop)
 	}
-	b.WriteByte(' ')
-	b.WriteString(in.say(in.coverageText()))
-	return b.String()
+	return b.String() + blank + in.say(in.coverageText())
 }
 
-// Calls prints the ledger of calls, the most frequent first.
+// Calls prints the ledger of calls, in the order it is given.
 func Calls(w io.Writer, in Input) error {
-	tw := newTable(w, in, lCall, lAccount, lRegion, tx("Calls", "次数"), tx("Failed", "失败"), tx("Retried", "重试"))
+	g := newGrid(in, lCall, lAccount, lRegion, lCount, lFailed, lRetried)
 	total := 0
 	for _, c := range in.Calls {
-		tw.AppendRow(table.Row{clean(c.Service + ":" + c.Operation), clean(c.Account), clean(c.Region), c.Count, c.Failed, c.Retried})
+		g.add(clean(c.Service+":"+c.Operation), clean(c.Account), clean(c.Region), strconv.Itoa(c.Count), strconv.Itoa(c.Failed), strconv.Itoa(c.Retried))
 		total += c.Count
 	}
-	tw.Render()
-	_, err := fmt.Fprintf(w, "%d %s\n", total, in.say(lCalls))
+	if err := g.render(w); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, in.say(lNCalls)+"\n", total)
 	return err
 }
 
 // Brief prints the worst findings, at most rows of them, and the summary of all.
 func Brief(w io.Writer, in Input, rows int) error {
-	all := in.Findings
-	in.Findings = all[:min(rows, len(all))]
-	findingsTable(w, in)
-	in.Findings = all
-	if more := len(all) - rows; more > 0 {
-		fmt.Fprintf(w, " %s\n", fmt.Sprintf(in.say(lMore), more))
+	in.Findings = worstFirst(in.Findings)
+	head := in
+	head.Findings = in.Findings[:min(max(rows, 0), len(in.Findings))]
+	if err := findingsTable(w, head); err != nil {
+		return err
+	}
+	if more := len(in.Findings) - len(head.Findings); more > 0 {
+		if _, err := fmt.Fprintf(w, " %s\n", fmt.Sprintf(in.say(lMore), more)); err != nil {
+			return err
+		}
 	}
 	_, err := fmt.Fprintf(w, "\n%s\n", in.summary())
 	return err
