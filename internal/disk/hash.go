@@ -68,10 +68,11 @@ func unixMode(m fs.FileMode) string {
 func (d *Disk) Hash(ctx context.Context, w io.Writer, volume, path string) (unread int, err error) {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
+	buf := make([]byte, 1<<20)
 	visit := func(e Entry) error {
 		l := e.Line()
 		if e.Err == nil && e.Mode.IsRegular() {
-			if err := e.hash(ctx, &l); err != nil {
+			if err := e.hash(ctx, &l, buf); err != nil {
 				return err
 			}
 		}
@@ -92,12 +93,12 @@ func (d *Disk) Hash(ctx context.Context, w io.Writer, volume, path string) (unre
 }
 
 // hash reads a file into its line. The error is not nil only when ctx ended.
-func (e Entry) hash(ctx context.Context, l *Line) error {
+func (e Entry) hash(ctx context.Context, l *Line, buf []byte) error {
 	data, err := e.Volume.FS.Tree().Open(e.ID)
 	if err == nil {
 		h := sha256.New()
 		r := reader{ctx, io.NewSectionReader(data, 0, data.Size())}
-		if _, err = io.CopyBuffer(h, r, make([]byte, 1<<20)); err == nil {
+		if _, err = io.CopyBuffer(h, r, buf); err == nil {
 			l.SHA256 = hex.EncodeToString(h.Sum(nil))
 			return nil
 		}
