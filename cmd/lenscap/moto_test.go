@@ -114,6 +114,9 @@ func (e *emulator) plant() (exposed map[string]lenscap.Verdict, innocent []strin
 	image := e.aws("ImageId", "ec2", "register-image", "--name", "open", "--root-device-name", "/dev/sda1")
 	e.aws("@", "ec2", "modify-image-attribute", "--image-id", image, "--launch-permission", "Add=[{Group=all}]")
 	exposed[image] = lenscap.VerdictLivePublic
+	// The disk behind a public image is public with it.
+	backing := e.aws("Images[0].BlockDeviceMappings[0].Ebs.SnapshotId", "ec2", "describe-images", "--image-ids", image)
+	exposed[backing] = lenscap.VerdictLivePublic
 	closed := e.aws("ImageId", "ec2", "register-image", "--name", "closed", "--root-device-name", "/dev/sda1")
 	innocent = append(innocent, closed)
 
@@ -201,12 +204,14 @@ func TestIndependentEmulator(t *testing.T) {
 	}
 	got := make(map[string]lenscap.Verdict)
 	var onDisk []lenscap.Item
+	var unread []lenscap.Gap
 	for _, f := range report.Findings {
 		if f.Exposure.Verdict.Exposed() {
 			got[f.Asset.Ref.ID] = f.Exposure.Verdict
 		}
 		if f.Evidence != nil {
 			onDisk = append(onDisk, f.Evidence.Items...)
+			unread = append(unread, f.Evidence.Gaps...)
 		}
 		if slices.Contains(innocent, f.Asset.Ref.ID) && f.Severity >= lenscap.SeverityMedium {
 			t.Errorf("%s is innocent, and yet %s says %s", f.Asset.Ref.ID, f.Rule, f.Severity)
@@ -216,7 +221,7 @@ func TestIndependentEmulator(t *testing.T) {
 		t.Errorf("exposed assets (-planted +found):\n%s", diff)
 	}
 	if !slices.ContainsFunc(onDisk, func(i lenscap.Item) bool { return i.Path == "/etc/shadow" }) {
-		t.Errorf("the password hash on the shared disk was not found; items: %v", onDisk)
+		t.Errorf("the password hash on the shared disk was not found; items: %v; unread: %v", onDisk, unread)
 	}
 	// The emulator has no block-public-access: that must be said, not assumed.
 	if !slices.ContainsFunc(report.Gaps, func(g lenscap.Gap) bool { return g.Aspect == lenscap.AspectGuards }) {

@@ -41,7 +41,7 @@ func (c *Collector) OpenBlocks(ctx context.Context, ref lenscap.Ref) (block.Sour
 	default:
 		return nil, fmt.Errorf("open %s: only snapshots and machine images have blocks to read: %w", ref, cloud.ErrNotReadable)
 	}
-	b, err := openBlocks(ctx, ebs.NewFromConfig(r.cfg), id)
+	b, err := openBlocks(ctx, ebs.NewFromConfig(r.cfg, lenient), id)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", id, r.explain(ctx, id, err))
 	}
