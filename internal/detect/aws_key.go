@@ -40,14 +40,14 @@ func (awsKey) Detect(_ File, data []byte) []Hit {
 		}
 		h := Hit{
 			Type: "aws_access_key", Class: Secret, Severity: Low, Start: at[0], End: at[1], Public: id,
-			TitleEn: "AWS access key id", TitleZh: "AWS 访问密钥 ID", Detail: "without its secret",
+			TitleEn: "AWS access key id", TitleZh: "AWS 访问密钥 ID", Detail: "without its secret", ValuePublic: true,
 		}
 		account, ok := awsAccount(id)
 		if !ok {
 			continue
 		}
 		if start, end, found := secretNear(data, at[0], at[1]); found {
-			h.Start, h.End, h.Severity, h.Detail = start, end, Critical, ""
+			h.Start, h.End, h.Severity, h.Detail, h.ValuePublic = start, end, Critical, "", false
 			h.TitleEn, h.TitleZh = "AWS access key", "AWS 访问密钥"
 			if strings.HasPrefix(id, "ASIA") {
 				h.Severity, h.TitleEn, h.TitleZh = Medium, "temporary AWS access key", "AWS 临时访问密钥"

@@ -66,6 +66,9 @@ type Hit struct {
 	// Public is a part that is no secret and tells hits apart: a key id, a user
 	// name, a host. Empty when there is none.
 	Public string
+	// ValuePublic is set when the value itself is no secret: a key id without
+	// its secret. Otherwise Public may not hold the value.
+	ValuePublic bool
 	// Checked is "yes" when an offline check of the format held, "no" when it
 	// failed, empty when there is none.
 	Checked string

@@ -25,7 +25,7 @@ import (
 
 // marks are planted values; none may leave the package.
 var marks = []string{
-	"MARK1pQ8xT2zzLw", "q8Zt0c/Vx2Lr5pYk9NwEj3Hs7Dg1Fb4Mu6TaXo+C", "MARK3Kd93jfLs02mQzX", "MARK4hunter2",
+	"MARK1pQ8xT2zzLw", "q8Zt0c/Vx2Lr5pYk9NwEj3Hs7Dg1Fb4Mu6TaXo+C", "MARK3Kd93jfLs02mQzX", "MARK4hunter2", "MARK6same1",
 	"$6$hK3vR2pQ$w8yNq0ZVdWcT1mFj5LxBu7sEaPiG9oXrYtHbC4nDk6U2JzMlS3eQfOgAvRhT8KpWyIjNxCdBu1LmZq7sEa5Fo.",
 }
 
@@ -39,12 +39,13 @@ func plant(t *testing.T) string {
 	for path, text := range map[string]string{
 		"etc/os-release":                "NAME=X\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n",
 		"etc/hostname":                  "web-1\n",
-		"etc/shadow":                    "root:" + marks[4] + ":1:0:9:7:::\nbin:*:1:0:9:7:::\n",
+		"etc/shadow":                    "root:" + marks[5] + ":1:0:9:7:::\nbin:*:1:0:9:7:::\n",
 		"root/.aws/credentials":         "[default]\naws_access_key_id=" + keyID + "\naws_secret_access_key=" + marks[1] + "\n",
 		"srv/app/.env":                  "A=1\nDB_PASSWORD=" + marks[0] + "\nAPI_TOKEN=" + marks[2] + "\n",
 		"srv/app/again/.env":            "PASSWORD=" + marks[0] + "\n",
 		"root/.pgpass":                  "h:1:d:u:" + marks[3] + "\n",
 		"root/name-\xff/.env":           "PASSWORD=" + marks[0] + "\n",
+		"root/.netrc":                   "machine h login MARK6same1 password MARK6same1\n",
 		"usr/lib/x/harmless.env":        "PASSWORD=" + marks[0] + "\n",
 		"var/lib/postgresql/PG_VERSION": "15\n",
 	} {
@@ -122,6 +123,7 @@ func TestInspect(t *testing.T) {
 	want := []short{
 		{"aws_access_key", "/root/.aws/credentials", keyID, 3, "critical"},
 		{"password_hash", "/etc/shadow", "root", 1, "high"},
+		{"netrc_password", "/root/.netrc", "MA", 1, "high"},
 		{"postgres_password", "/root/.pgpass", "u@h:1:d", 1, "high"},
 		{"password_assignment", `/root/name-\xff/.env`, "PASSWORD", 1, "medium"},
 		{"password_assignment", "/srv/app/.env", "DB_PASSWORD", 2, "medium"},
@@ -130,7 +132,7 @@ func TestInspect(t *testing.T) {
 	}
 	for i := range got {
 		if got[i].Path == "/root/.pgpass" {
-			want[2].Hint = got[i].Hint // its form is the detector's
+			want[3].Hint = got[i].Hint // its form is the detector's
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -175,7 +177,7 @@ func TestBudgets(t *testing.T) {
 	o := options()
 	o.MaxItems = 3
 	ev, err := evidence.New(o).Inspect(t.Context(), ref, src, nil)
-	if err != nil || len(ev.Items) != 3 || ev.Truncated != 4 {
+	if err != nil || len(ev.Items) != 3 || ev.Truncated != 5 {
 		t.Errorf("%d items, %d truncated, %v", len(ev.Items), ev.Truncated, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/lenscap/lenscap"
@@ -28,6 +29,7 @@ func (l *look) keep(w wanted, data []byte, h detect.Hit) {
 		return
 	}
 	value := data[h.Start:h.End]
+	h = guarded(h, value)
 	path, _ := disk.Printable(w.file.Path)
 	it := lenscap.Item{
 		Type: h.Type, Class: lenscap.ItemClass(h.Class), Severity: severities[h.Severity],
@@ -44,6 +46,21 @@ func (l *look) keep(w wanted, data []byte, h detect.Hit) {
 	l.ev.Items = append(l.ev.Items, it)
 }
 
+// guarded takes out of a hit's words whatever tells the value: a password may be
+// the user's name.
+func guarded(h detect.Hit, value []byte) detect.Hit {
+	if h.ValuePublic || len(value) == 0 {
+		return h
+	}
+	if strings.Contains(h.Public, string(value)) {
+		h.Public = ""
+	}
+	if strings.Contains(h.Detail, string(value)) {
+		h.Detail = ""
+	}
+	return h
+}
+
 func (l *look) fingerprint(value []byte) string {
 	m := hmac.New(sha256.New, l.opts.Key)
 	_, _ = m.Write(value) // a hash never fails
@@ -57,8 +74,8 @@ func hint(h detect.Hit, value []byte) string {
 		text, _ := disk.Printable(h.Public)
 		return text
 	}
-	if h.Class == detect.Artefact {
-		return ""
+	if h.Class == detect.Artefact || bytes.HasPrefix(value, []byte("-----BEGIN")) {
+		return "" // the first characters would say nothing
 	}
 	n := min(4, len(value)/4)
 	out := ""

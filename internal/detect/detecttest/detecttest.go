@@ -42,7 +42,11 @@ func Accept(t *testing.T, d detect.Detector, examples []Example) {
 		}
 		var got []string
 		for _, h := range run(t, d, f, []byte(e.Data)) {
-			got = append(got, h.Type+" "+e.Data[h.Start:h.End])
+			v := e.Data[h.Start:h.End]
+			got = append(got, h.Type+" "+v)
+			if !h.ValuePublic && len(v) >= 6 && strings.Contains(h.Public, v) {
+				t.Errorf("%s tells the value of a %s", d.Name(), h.Type)
+			}
 		}
 		hits += len(got)
 		if !slices.Equal(got, e.Want) {
@@ -71,10 +75,12 @@ func run(t *testing.T, d detect.Detector, f detect.File, data []byte) []detect.H
 			t.Errorf("%s: hit %+v leaves something out", d.Name(), h)
 		}
 		v := string(data[h.Start:h.End])
-		if len(v) < 6 || h.Public == v || h.Class == detect.Artefact {
+		if len(v) < 6 || h.ValuePublic || h.Class == detect.Artefact {
 			continue // a value that is public by its kind
 		}
-		if strings.Contains(h.Public+h.Detail+h.TitleEn+h.TitleZh+h.Type, v) {
+		// In damaged data a user's name may become its password; the caller
+		// drops such a Public.
+		if strings.Contains(h.Detail+h.TitleEn+h.TitleZh+h.Type, v) {
 			t.Errorf("%s tells the value of a %s", d.Name(), h.Type)
 		}
 	}
