@@ -50,7 +50,7 @@ func writeHTML(w io.Writer, in Input) error {
 	p.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>%s</title>\n<style>%s</style>\n</head>\n<body>\n", esc(in.say(lTitle)), css)
 	p.header()
 	p.raw("<main>\n")
-	p.cards()
+	p.verdictOnRun()
 	p.charts()
 	p.findings()
 	p.coverage()
@@ -64,11 +64,44 @@ func writeHTML(w io.Writer, in Input) error {
 
 func (p *page) header() {
 	run := p.in.Run
-	p.raw("<header><div><h1>%s</h1>", both(tx("Who can read your disks", "谁能读取你的磁盘")))
-	p.raw("<p class=\"sub\">%s · %s · %s</p></div>", esc(clock(run.Started)), esc(strings.Join(p.accounts(), ", ")),
-		both(lenscap.Text{En: fmt.Sprintf(lNAssets.En, run.Counts.Assets), Zh: fmt.Sprintf(lNAssets.Zh, run.Counts.Assets)}))
+	p.raw("<header><div><p class=\"eyebrow\">%s</p><h1>%s</h1>", both(lTitle), both(p.headline()))
+	p.raw("<p class=\"sub\">%s · %s · %s</p></div>", esc(clock(run.Started)), esc(strings.Join(p.accounts(), ", ")), both(number(lNAssets, run.Counts.Assets)))
 	p.raw("<div class=\"tools\"><button id=\"lang\" type=\"button\"><span lang=\"en\">中文</span><span lang=\"zh\">English</span></button>")
 	p.raw("<button id=\"theme\" type=\"button\">%s</button></div></header>\n", both(tx("Light / dark", "明 / 暗")))
+}
+
+// number puts a number into a text of both languages.
+func number(t lenscap.Text, n int) lenscap.Text {
+	return lenscap.Text{En: fmt.Sprintf(t.En, n), Zh: fmt.Sprintf(t.Zh, n)}
+}
+
+// headline says the worst in one sentence.
+func (p *page) headline() lenscap.Text {
+	exposed := make(map[string]lenscap.Verdict)
+	for f := range p.in.open() {
+		if f.Exposure.Verdict.Exposed() {
+			exposed[f.Asset.Ref.String()] = f.Exposure.Verdict
+		}
+	}
+	public := 0
+	for _, v := range exposed {
+		if v == lenscap.VerdictLivePublic {
+			public++
+		}
+	}
+	switch {
+	case public == 1:
+		return tx("One asset is open to everyone", "有 1 个资产对所有人开放")
+	case public > 1:
+		return number(tx("%d assets are open to everyone", "有 %d 个资产对所有人开放"), public)
+	case len(exposed) == 1:
+		return tx("One asset is exposed to outsiders", "有 1 个资产暴露给外部")
+	case len(exposed) > 1:
+		return number(tx("%d assets are exposed to outsiders", "有 %d 个资产暴露给外部"), len(exposed))
+	case p.in.whole():
+		return tx("No asset is open to outsiders", "没有资产向外部开放")
+	}
+	return tx("Nothing exposed in what could be read", "在能读取的范围内未见暴露")
 }
 
 // accounts lists the accounts that the run covered.
@@ -88,23 +121,23 @@ func (p *page) accounts() []string {
 	return out
 }
 
-func (p *page) cards() {
-	counts := p.in.counts()
-	p.raw("<div class=\"cards\">")
-	for _, s := range lenscap.Severities() {
-		p.raw("<div class=\"card %s\"><div class=\"num\">%d</div><div class=\"cap\">%s</div></div>", s, counts[s], both(SeverityText(s)))
+// verdictOnRun says how far the run got, before anything else is read.
+func (p *page) verdictOnRun() {
+	class := "warn"
+	if p.in.whole() {
+		class = "ok"
 	}
-	unread := p.in.unread()
-	p.raw("<div class=\"card\"><div class=\"num\">%d</div><div class=\"cap\">%s</div></div></div>\n", unread, both(tx("could not be read", "未能读取")))
-	if !p.in.whole() {
-		p.raw("<p class=\"warn\" role=\"note\">%s</p>\n", both(p.in.coverageText()))
-	}
+	p.raw("<p class=\"%s\" role=\"note\">%s</p>\n", class, both(p.in.coverageText()))
 }
 
+// htmlFindings bounds the findings told in a page that a browser can still
+// hold; the worst come first and the page says how many are left out.
+const htmlFindings = 3000
+
 func (p *page) findings() {
-	p.raw("<h2>%s</h2>\n", both(tx("Findings", "发现")))
+	p.raw("<h2>%s<span class=\"n\">%d</span></h2>\n", both(tx("Findings", "发现")), len(p.in.Findings))
 	if len(p.in.Findings) == 0 {
-		p.raw("<div class=\"card none\">%s</div>\n", both(p.in.emptyText()))
+		p.raw("<div class=\"card empty\">%s</div>\n", both(p.in.emptyText()))
 		return
 	}
 	p.raw("<div class=\"filter\"><input id=\"q\" type=\"search\" aria-label=\"filter 筛选\" placeholder=\"filter 筛选 …\">")
@@ -112,8 +145,11 @@ func (p *page) findings() {
 		p.raw("<button type=\"button\" class=\"%s\" data-toggle=\"%s\" aria-pressed=\"true\">%s</button>", s, s, both(SeverityText(s)))
 	}
 	p.raw("</div>\n")
-	for _, f := range p.in.Findings {
+	for _, f := range p.in.Findings[:min(len(p.in.Findings), htmlFindings)] {
 		p.finding(f)
+	}
+	if more := len(p.in.Findings) - htmlFindings; more > 0 {
+		p.raw("<p class=\"warn\" role=\"note\">%s</p>\n", both(number(lNotShown, more)))
 	}
 }
 
@@ -121,15 +157,15 @@ func (p *page) coverage() {
 	gaps := p.in.gaps()
 	p.raw("<h2>%s</h2>\n", both(lNotRead))
 	if len(gaps) == 0 {
-		p.raw("<div class=\"card none\">%s</div>\n", both(p.in.coverageText()))
+		p.raw("<div class=\"card empty\">%s</div>\n", both(p.in.coverageText()))
 		return
 	}
-	p.raw("<table><thead><tr><th>%s</th><th>%s</th><th>%s</th><th>%s</th><th>%s</th><th>%s</th></tr></thead><tbody>\n",
+	p.raw("<div class=\"scroll\"><table><thead><tr><th>%s</th><th>%s</th><th>%s</th><th>%s</th><th class=\"num\">%s</th><th>%s</th></tr></thead><tbody>\n",
 		both(lWhat), both(lCause), both(lCall), both(lWhere), both(lTimes), both(lMessage))
 	for _, g := range gaps {
-		p.raw("<tr><td>%s</td><td>%s</td><td><code>%s</code></td><td>%s</td><td>%d</td><td>%s</td></tr>\n",
+		p.raw("<tr><td class=\"nw\">%s</td><td class=\"nw\">%s</td><td class=\"nw\"><code>%s</code></td><td>%s</td><td class=\"num\">%d</td><td>%s</td></tr>\n",
 			both(AspectText(g.Gap.Aspect)), both(CauseText(g.Gap.Cause)), esc(g.Gap.Call),
 			esc(g.place()), g.Count, esc(g.Gap.Message))
 	}
-	p.raw("</tbody></table>\n")
+	p.raw("</tbody></table></div>\n")
 }
