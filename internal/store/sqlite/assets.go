@@ -17,8 +17,8 @@ import (
 type assetRow struct {
 	bun.BaseModel `bun:"table:assets"`
 
-	Ref       string `bun:",pk"`
-	Run       string
+	Ref       text `bun:",pk"`
+	Run       text
 	FirstSeen int64
 	Body      []byte
 }
@@ -35,7 +35,7 @@ func (s *Store) PutAssets(ctx context.Context, run string, assets []lenscap.Asse
 		if err != nil {
 			return fmt.Errorf("write asset %s: %w", assets[i].Ref, err)
 		}
-		rows = append(rows, assetRow{Ref: assets[i].Ref.String(), Run: run, FirstSeen: now, Body: body})
+		rows = append(rows, assetRow{Ref: text(assets[i].Ref.String()), Run: text(run), FirstSeen: now, Body: body})
 	}
 	return s.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		for part := range slices.Chunk(rows, rowsAtOnce) {
@@ -52,11 +52,11 @@ func (s *Store) PutAssets(ctx context.Context, run string, assets []lenscap.Asse
 // EachAsset implements [finding.Store]. It reads page by page, so that no read
 // stays open while fn works.
 func (s *Store) EachAsset(ctx context.Context, run string, fn func(lenscap.Asset) error) error {
-	after := ""
+	after := text("")
 	for {
 		var rows []assetRow
 		err := s.read.NewSelect().Model(&rows).Column("ref", "body").
-			Where("run = ? AND ref > ?", run, after).Order("ref").Limit(rowsAtOnce).Scan(ctx)
+			Where("run = ? AND ref > ?", text(run), after).Order("ref").Limit(rowsAtOnce).Scan(ctx)
 		if err != nil {
 			return fmt.Errorf("read assets: %w", err)
 		}
@@ -81,17 +81,25 @@ func asset(row assetRow) (lenscap.Asset, error) {
 	if err := json.Unmarshal(row.Body, &a); err != nil {
 		return a, fmt.Errorf("read asset %s: %w", row.Ref, err)
 	}
+	// JSON cannot hold a name that is no UTF-8; the column can.
+	if a.Ref.String() != string(row.Ref) {
+		ref, err := lenscap.ParseRef(string(row.Ref))
+		if err != nil {
+			return a, fmt.Errorf("read asset: %w", err)
+		}
+		a.Ref = ref
+	}
 	return a, nil
 }
 
 // Asset implements [finding.Store].
 func (s *Store) Asset(ctx context.Context, ref lenscap.Ref) (lenscap.Asset, string, error) {
 	var row assetRow
-	if err := s.read.NewSelect().Model(&row).Where("ref = ?", ref.String()).Scan(ctx); err != nil {
+	if err := s.read.NewSelect().Model(&row).Where("ref = ?", text(ref.String())).Scan(ctx); err != nil {
 		return lenscap.Asset{}, "", fmt.Errorf("read asset %s: %w", ref, notFound(err))
 	}
 	a, err := asset(row)
-	return a, row.Run, err
+	return a, string(row.Run), err
 }
 
 // Shares gives the grants on the asset's own list that an earlier run read in
@@ -112,7 +120,7 @@ func (s *Store) Shares(ctx context.Context, ref lenscap.Ref) (grants []lenscap.G
 type evidenceRow struct {
 	bun.BaseModel `bun:"table:evidence"`
 
-	Ref  string `bun:",pk"`
+	Ref  text `bun:",pk"`
 	Body []byte
 }
 
@@ -122,7 +130,7 @@ func (s *Store) PutEvidence(ctx context.Context, ev lenscap.Evidence) error {
 	if err != nil {
 		return fmt.Errorf("write what is on %s: %w", ev.Asset, err)
 	}
-	_, err = s.write.NewInsert().Model(&evidenceRow{Ref: ev.Asset.String(), Body: body}).
+	_, err = s.write.NewInsert().Model(&evidenceRow{Ref: text(ev.Asset.String()), Body: body}).
 		On("CONFLICT (ref) DO UPDATE").Set("body = EXCLUDED.body").Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("write what is on %s: %w", ev.Asset, err)
@@ -134,7 +142,7 @@ func (s *Store) PutEvidence(ctx context.Context, ev lenscap.Evidence) error {
 func (s *Store) Evidence(ctx context.Context, ref lenscap.Ref) (lenscap.Evidence, error) {
 	var row evidenceRow
 	var ev lenscap.Evidence
-	if err := s.read.NewSelect().Model(&row).Where("ref = ?", ref.String()).Scan(ctx); err != nil {
+	if err := s.read.NewSelect().Model(&row).Where("ref = ?", text(ref.String())).Scan(ctx); err != nil {
 		err = notFound(err)
 		if errors.Is(err, finding.ErrNotFound) {
 			return ev, err
@@ -144,5 +152,6 @@ func (s *Store) Evidence(ctx context.Context, ref lenscap.Ref) (lenscap.Evidence
 	if err := json.Unmarshal(row.Body, &ev); err != nil {
 		return ev, fmt.Errorf("read what is on %s: %w", ref, err)
 	}
+	ev.Asset = ref
 	return ev, nil
 }

@@ -15,14 +15,14 @@ import (
 type findingRow struct {
 	bun.BaseModel `bun:"table:findings"`
 
-	ID       string `bun:",pk"`
-	Rule     string
-	Status   string
+	ID       text `bun:",pk"`
+	Rule     text
+	Status   text
 	Severity int
-	Provider string
-	Account  string
-	Region   string
-	Kind     string
+	Provider text
+	Account  text
+	Region   text
+	Kind     text
 	Body     []byte
 }
 
@@ -37,8 +37,8 @@ func (s *Store) PutFindings(ctx context.Context, findings []lenscap.Finding) err
 		}
 		ref := f.Asset.Ref
 		rows = append(rows, findingRow{
-			ID: f.ID, Rule: f.Rule, Status: string(f.Status), Severity: int(f.Severity),
-			Provider: ref.Provider, Account: ref.Account, Region: ref.Region, Kind: string(ref.Kind), Body: body,
+			ID: text(f.ID), Rule: text(f.Rule), Status: text(f.Status), Severity: int(f.Severity),
+			Provider: text(ref.Provider), Account: text(ref.Account), Region: text(ref.Region), Kind: text(ref.Kind), Body: body,
 		})
 	}
 	return s.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
@@ -58,7 +58,7 @@ func (s *Store) Finding(ctx context.Context, id string) (lenscap.Finding, error)
 	var rows []findingRow
 	if id != "" {
 		// Not LIKE: the prefix may hold any character.
-		err := s.read.NewSelect().Model(&rows).Where("substr(id, 1, ?) = ?", len([]rune(id)), id).Order("id").Limit(rowsAtOnce).Scan(ctx)
+		err := s.read.NewSelect().Model(&rows).Where("substr(id, 1, ?) = ?", len([]rune(id)), text(id)).Order("id").Limit(rowsAtOnce).Scan(ctx)
 		if err != nil {
 			return lenscap.Finding{}, fmt.Errorf("read finding %q: %w", id, err)
 		}
@@ -66,7 +66,7 @@ func (s *Store) Finding(ctx context.Context, id string) (lenscap.Finding, error)
 	switch {
 	case len(rows) == 0:
 		return lenscap.Finding{}, fmt.Errorf("finding %q: %w", id, finding.ErrNotFound)
-	case len(rows) > 1 && rows[0].ID != id:
+	case len(rows) > 1 && rows[0].ID != text(id):
 		return lenscap.Finding{}, fmt.Errorf("finding %q: %d findings begin so; give more characters", id, len(rows))
 	}
 	return decode(rows[0])
@@ -93,7 +93,7 @@ func (s *Store) Findings(ctx context.Context, f finding.Filter) ([]lenscap.Findi
 		"kind": string(f.Kind), "rule": f.Rule,
 	} {
 		if value != "" {
-			q = q.Where("? = ?", bun.Ident(column), value)
+			q = q.Where("? = ?", bun.Ident(column), text(value))
 		}
 	}
 	if f.Limit > 0 {

@@ -17,7 +17,7 @@ import (
 type runRow struct {
 	bun.BaseModel `bun:"table:runs"`
 
-	ID      string `bun:",pk"`
+	ID      text `bun:",pk"`
 	Started int64
 	Body    []byte
 }
@@ -25,8 +25,8 @@ type runRow struct {
 type contextRow struct {
 	bun.BaseModel `bun:"table:contexts"`
 
-	Run   string `bun:",pk"`
-	Scope string `bun:",pk"`
+	Run   text `bun:",pk"`
+	Scope text `bun:",pk"`
 	Body  []byte
 }
 
@@ -45,7 +45,7 @@ func (s *Store) insertRun(ctx context.Context, run lenscap.Run, replace bool) er
 	if err != nil {
 		return fmt.Errorf("write run %s: %w", run.ID, err)
 	}
-	q := s.write.NewInsert().Model(&runRow{ID: run.ID, Started: run.Started.UnixNano(), Body: body})
+	q := s.write.NewInsert().Model(&runRow{ID: text(run.ID), Started: run.Started.UnixNano(), Body: body})
 	if replace {
 		q = q.On("CONFLICT (id) DO UPDATE").Set("body = EXCLUDED.body")
 	}
@@ -60,7 +60,7 @@ func (s *Store) Run(ctx context.Context, id string) (lenscap.Run, error) {
 	var row runRow
 	q := s.read.NewSelect().Model(&row).Order("started DESC", "id DESC").Limit(1)
 	if id != "" {
-		q = q.Where("id = ?", id)
+		q = q.Where("id = ?", text(id))
 	}
 	var run lenscap.Run
 	if err := q.Scan(ctx); err != nil {
@@ -86,7 +86,7 @@ func (s *Store) PutContext(ctx context.Context, run, scope string, c inventory.C
 	if err != nil {
 		return fmt.Errorf("write the context of %s: %w", scope, err)
 	}
-	_, err = s.write.NewInsert().Model(&contextRow{Run: run, Scope: scope, Body: body}).
+	_, err = s.write.NewInsert().Model(&contextRow{Run: text(run), Scope: text(scope), Body: body}).
 		On("CONFLICT (run, scope) DO UPDATE").Set("body = EXCLUDED.body").Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("write the context of %s: %w", scope, err)
@@ -97,7 +97,7 @@ func (s *Store) PutContext(ctx context.Context, run, scope string, c inventory.C
 // Contexts implements [finding.Store].
 func (s *Store) Contexts(ctx context.Context, run string) (map[string]inventory.Context, error) {
 	var rows []contextRow
-	if err := s.read.NewSelect().Model(&rows).Where("run = ?", run).Scan(ctx); err != nil {
+	if err := s.read.NewSelect().Model(&rows).Where("run = ?", text(run)).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("read the contexts of run %s: %w", run, err)
 	}
 	out := make(map[string]inventory.Context, len(rows))
@@ -106,7 +106,7 @@ func (s *Store) Contexts(ctx context.Context, run string) (map[string]inventory.
 		if err := json.Unmarshal(row.Body, &c); err != nil {
 			return nil, fmt.Errorf("read the context of %s: %w", row.Scope, err)
 		}
-		out[row.Scope] = c
+		out[string(row.Scope)] = c
 	}
 	return out, nil
 }

@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t testing.TB) Open) {
 		"runs": testRuns, "assets": testAssets, "many assets": testMany, "contexts": testContexts,
 		"intervals": testIntervals, "evidence": testEvidence, "findings": testFindings,
 		"prefixes": testPrefixes, "at once": testAtOnce,
+		"hostile names": testHostileNames, "exposures in batches": testExposureBatch,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -310,4 +311,75 @@ func testAtOnce(t *testing.T, open Open) {
 	close(work)
 	must(t, <-done)
 	equal(t, "assets read while others were written", len(assets), n)
+}
+
+// testHostileNames: whatever bytes a name has, it is kept, found and alone.
+func testHostileNames(t *testing.T, open Open) {
+	ctx := t.Context()
+	s := open(t)
+	defer s.Close()
+	ids := []string{"zero\x00byte", "zero\x00", "\xff\xfe no text", "'; DROP TABLE assets; --", "?0 ?1 ??", "\\'\\", "快照\u202e", "a:b:c"}
+	for i, id := range ids {
+		a := lenscap.Asset{Ref: ref(id), Size: int64(i + 1)}
+		must(t, s.PutAssets(ctx, "run\x00'", []lenscap.Asset{a}))
+		must(t, s.PutExposures(ctx, id, start, []lenscap.Exposure{{Asset: a.Ref, Verdict: lenscap.VerdictLivePublic}}))
+		must(t, s.PutEvidence(ctx, lenscap.Evidence{Asset: a.Ref, Size: a.Size}))
+		must(t, s.PutFindings(ctx, []lenscap.Finding{{ID: finding.ID(id, a.Ref), Rule: id, Asset: lenscap.Asset{Ref: ref("x")}}}))
+		must(t, s.PutContext(ctx, "run\x00'", id, inventory.Context{}))
+	}
+	for i, id := range ids {
+		a, run, err := s.Asset(ctx, ref(id))
+		must(t, err)
+		equal(t, "asset "+id, lenscap.Asset{Ref: ref(id), Size: int64(i + 1)}, a)
+		equal(t, "its run", "run\x00'", run)
+		history, err := s.History(ctx, ref(id))
+		must(t, err)
+		if len(history) != 1 || history[0].Exposure.Asset != ref(id) || history[0].Run != id {
+			t.Errorf("history of %q: %+v", id, history)
+		}
+		ev, err := s.Evidence(ctx, ref(id))
+		must(t, err)
+		equal(t, "evidence", lenscap.Evidence{Asset: ref(id), Size: int64(i + 1)}, ev)
+		found, err := s.Findings(ctx, finding.Filter{Rule: id})
+		must(t, err)
+		equal(t, "findings of rule "+id, 1, len(found))
+	}
+	n := 0
+	must(t, s.EachAsset(ctx, "run\x00'", func(lenscap.Asset) error { n++; return nil }))
+	equal(t, "assets in all", len(ids), n)
+	scopes, err := s.Contexts(ctx, "run\x00'")
+	must(t, err)
+	equal(t, "scopes in all", len(ids), len(scopes))
+}
+
+// testExposureBatch: many at once, one of them twice, and a clock that went back.
+func testExposureBatch(t *testing.T, open Open) {
+	ctx := t.Context()
+	s := open(t)
+	defer s.Close()
+	batch := make([]lenscap.Exposure, 2500)
+	for i := range batch {
+		batch[i] = lenscap.Exposure{Asset: ref(fmt.Sprintf("s%05d", i)), Verdict: lenscap.VerdictTrusted}
+	}
+	batch[1] = lenscap.Exposure{Asset: batch[0].Asset, Verdict: lenscap.VerdictLivePublic}
+	must(t, s.PutExposures(ctx, "r1", start, batch))
+	must(t, s.PutExposures(ctx, "r2", start.Add(time.Hour), batch))
+	if !batch[0].Since.IsZero() || !batch[1].Since.IsZero() {
+		t.Error("PutExposures changed what it was given")
+	}
+	for i, want := range map[int]lenscap.Verdict{0: lenscap.VerdictLivePublic, 2499: lenscap.VerdictTrusted} {
+		got, err := s.History(ctx, batch[i].Asset)
+		must(t, err)
+		if len(got) != 1 || got[0].Exposure.Verdict != want || got[0].Run != "r1" ||
+			!got[0].Since.Equal(start) || !got[0].LastSeen.Equal(start.Add(time.Hour)) || !got[0].Until.IsZero() {
+			t.Errorf("history of %s: %+v, want one %s, opened by r1 and lengthened", batch[i].Asset, got, want)
+		}
+	}
+	batch[2499].Verdict = lenscap.VerdictPrivate
+	must(t, s.PutExposures(ctx, "r3", start.Add(-time.Hour), batch[2499:]))
+	got, err := s.History(ctx, batch[2499].Asset)
+	must(t, err)
+	if len(got) != 1 || got[0].Until.Before(got[0].LastSeen) {
+		t.Errorf("history after the clock went back: %+v, want one that ends no earlier than it was last seen", got)
+	}
 }
