@@ -33,12 +33,16 @@ type Stats struct {
 // changed:
 //
 //   - seen: open, with its first time kept; one that was resolved opens again.
-//   - not seen, and the run looked completely: resolved.
+//   - not seen, and the run looked completely: resolved. That takes both the
+//     observer's word and a coverage of the asset's place and kind in which
+//     every part is complete.
 //   - not seen, and the run could have missed it: it stays, with the gaps.
 //   - outside what the run covered: untouched.
 //
-// A muted finding stays muted until its time is up. What is known of the
-// content is kept when this run did not look.
+// A muted finding stays muted until its time is up, whatever its severity
+// becomes: who muted it gave a reason for this rule and asset, and may give an
+// end. What is known of the content is kept when this run did not look, or
+// looked and could read nothing.
 func Merge(now time.Time, run lenscap.Run, old, seen []lenscap.Finding, observed Observed) ([]lenscap.Finding, Stats) {
 	var stats Stats
 	before := make(map[string]lenscap.Finding, len(old))
@@ -60,13 +64,20 @@ func Merge(now time.Time, run lenscap.Run, old, seen []lenscap.Finding, observed
 		}
 		changed = append(changed, f)
 	}
-	covered := coverage(run)
+	cover := coverage(run)
 	for _, f := range old {
-		if met[f.ID] || f.Status == lenscap.StatusResolved || !covered(f.Asset.Ref) {
+		if met[f.ID] || f.Status == lenscap.StatusResolved {
+			continue
+		}
+		covered, whole := cover(f.Asset.Ref)
+		if !covered {
 			continue
 		}
 		_, complete, gaps := observed.Complete(f.Asset.Ref)
-		if complete {
+		if complete && !whole {
+			gaps = unlisted(run, f.Asset.Ref)
+		}
+		if complete && whole {
 			f.Status, f.Resolved, f.Unconfirmed, f.Mute = lenscap.StatusResolved, now, nil, nil
 			stats.Resolved++
 		} else {
@@ -82,7 +93,7 @@ func Merge(now time.Time, run lenscap.Run, old, seen []lenscap.Finding, observed
 // renew takes over what an earlier sight of the same finding knew.
 func renew(f, was lenscap.Finding, now time.Time) lenscap.Finding {
 	f.FirstSeen = was.FirstSeen
-	if f.Evidence == nil {
+	if was.Evidence != nil && blind(f.Evidence) {
 		f.Evidence = was.Evidence
 	}
 	if was.Status == lenscap.StatusMuted {
@@ -100,20 +111,51 @@ func wake(f lenscap.Finding, now time.Time) lenscap.Finding {
 	return f
 }
 
-// coverage tells whether a run looked where an asset lives, completely or not.
-func coverage(run lenscap.Run) func(lenscap.Ref) bool {
+// blind tells whether a look at a disk saw nothing because it could not.
+func blind(ev *lenscap.Evidence) bool {
+	return ev == nil || !ev.Complete && ev.FilesRead == 0 && len(ev.Items) == 0
+}
+
+// coverage tells whether a run looked where an asset lives, and whether every
+// part of it there is complete: the worst of several counts.
+func coverage(run lenscap.Run) func(lenscap.Ref) (covered, whole bool) {
 	type part struct {
 		provider, account, region string
 		kind                      lenscap.Kind
 	}
 	parts := make(map[part]bool, len(run.Coverage))
 	for _, c := range run.Coverage {
-		parts[part{c.Provider, c.Account, c.Region, c.Kind}] = true
+		p := part{c.Provider, c.Account, c.Region, c.Kind}
+		whole, met := parts[p]
+		parts[p] = (whole || !met) && c.State == lenscap.CoverageComplete
 	}
-	return func(r lenscap.Ref) bool {
-		return parts[part{r.Provider, r.Account, r.Region, r.Kind}] ||
-			slices.ContainsFunc(run.Gaps, func(g lenscap.Gap) bool { return g.Aspect == lenscap.AspectAssets && g.Covers(r) })
+	return func(r lenscap.Ref) (covered, whole bool) {
+		whole, covered = parts[part{r.Provider, r.Account, r.Region, r.Kind}]
+		if slices.ContainsFunc(run.Gaps, func(g lenscap.Gap) bool { return hides(g, r) }) {
+			return true, false
+		}
+		return covered, whole
 	}
+}
+
+// hides tells whether an asset may have been there and not listed.
+func hides(g lenscap.Gap, r lenscap.Ref) bool { return g.Aspect == lenscap.AspectAssets && g.Covers(r) }
+
+// unlisted says why an asset's place was not listed in full.
+func unlisted(run lenscap.Run, r lenscap.Ref) []lenscap.Gap {
+	var gaps []lenscap.Gap
+	for _, g := range run.Gaps {
+		if hides(g, r) {
+			gaps = append(gaps, g)
+		}
+	}
+	if len(gaps) > 0 {
+		return gaps
+	}
+	return []lenscap.Gap{{
+		Provider: r.Provider, Account: r.Account, Region: r.Region, Kinds: []lenscap.Kind{r.Kind},
+		Aspect: lenscap.AspectAssets, Cause: lenscap.CauseNotRead,
+	}}
 }
 
 // Mute silences a finding; a zero until means until it is unmuted.

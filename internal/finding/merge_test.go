@@ -43,6 +43,14 @@ func covered(run lenscap.Run) lenscap.Run {
 	return run
 }
 
+// twice puts another coverage of the same part between two complete ones.
+func twice(run lenscap.Run, state lenscap.CoverageState) lenscap.Run {
+	other := run.Coverage[0]
+	other.State = state
+	run.Coverage = []lenscap.Coverage{run.Coverage[0], other, run.Coverage[0]}
+	return run
+}
+
 func TestMerge(t *testing.T) {
 	t.Parallel()
 	fresh := with(at("a"), func(f *lenscap.Finding) { f.FirstSeen, f.LastSeen = now, now })
@@ -113,6 +121,35 @@ func TestMerge(t *testing.T) {
 			sight{"a": {gap}},
 			[]lenscap.Finding{with(at("a"), func(f *lenscap.Finding) { f.Unconfirmed = []lenscap.Gap{gap} })},
 			finding.Stats{Unconfirmed: 1},
+		},
+		"one part of its place was not listed in full: stays": {
+			twice(covered(lenscap.Run{}), lenscap.CoveragePartial),
+			[]lenscap.Finding{at("a")},
+			nil,
+			sight{},
+			[]lenscap.Finding{with(at("a"), func(f *lenscap.Finding) {
+				f.Unconfirmed = []lenscap.Gap{{
+					Provider: "aws", Account: "1", Region: "eu-west-1", Kinds: []lenscap.Kind{lenscap.KindDiskSnapshot},
+					Aspect: lenscap.AspectAssets, Cause: lenscap.CauseNotRead,
+				}}
+			})},
+			finding.Stats{Unconfirmed: 1},
+		},
+		"a look that could read nothing keeps what was known": {
+			covered(lenscap.Run{}),
+			[]lenscap.Finding{with(at("a"), func(f *lenscap.Finding) { f.Evidence = known })},
+			[]lenscap.Finding{with(fresh, func(f *lenscap.Finding) { f.Evidence = &lenscap.Evidence{Gaps: []lenscap.Gap{gap}} })},
+			nil,
+			[]lenscap.Finding{with(fresh, func(f *lenscap.Finding) { f.FirstSeen, f.Evidence = then, known })},
+			finding.Stats{},
+		},
+		"a complete look that found nothing replaces it": {
+			covered(lenscap.Run{}),
+			[]lenscap.Finding{with(at("a"), func(f *lenscap.Finding) { f.Evidence = known })},
+			[]lenscap.Finding{with(fresh, func(f *lenscap.Finding) { f.Evidence = &lenscap.Evidence{Complete: true} })},
+			nil,
+			[]lenscap.Finding{with(fresh, func(f *lenscap.Finding) { f.FirstSeen, f.Evidence = then, &lenscap.Evidence{Complete: true} })},
+			finding.Stats{},
 		},
 		"resolved stays resolved": {
 			covered(lenscap.Run{}),
