@@ -2,6 +2,7 @@ package scan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -65,7 +66,47 @@ func (r *runner) collect(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	if err := r.settleCopies(ctx); err != nil {
+		return err
+	}
 	r.assets = stored{r.Store, r.run.ID}
+	return nil
+}
+
+// settleCopies tells whether the originals of copies still exist, which a
+// collector that reads one region at a time can't: an original that this run
+// saw exists, one that it would have seen is gone.
+func (r *runner) settleCopies(ctx context.Context) error {
+	complete := make(map[part]bool)
+	for _, c := range r.run.Coverage {
+		complete[part{c.Provider, c.Account, c.Region, c.Kind}] = c.State == lenscap.CoverageComplete
+	}
+	var settled []lenscap.Asset
+	for original, copies := range r.origin {
+		state := lenscap.LinkUnknown
+		_, run, err := r.Store.Asset(ctx, original)
+		switch {
+		case err == nil && run == r.run.ID:
+			state = lenscap.LinkExists
+		case err != nil && !errors.Is(err, finding.ErrNotFound):
+			return fmt.Errorf("look for the original %s: %w", original, err)
+		case complete[part{original.Provider, original.Account, original.Region, original.Kind}]:
+			state = lenscap.LinkGone
+		}
+		for _, ref := range copies {
+			a, _, err := r.Store.Asset(ctx, ref)
+			if err != nil {
+				return fmt.Errorf("look for the copy %s: %w", ref, err)
+			}
+			if c := a.Lineage.Copy; c != nil && c.State == lenscap.LinkUnknown && state != lenscap.LinkUnknown {
+				c.State = state
+				settled = append(settled, a)
+			}
+		}
+	}
+	if err := r.Store.PutAssets(ctx, r.run.ID, settled); err != nil {
+		return fmt.Errorf("keep what became of originals: %w", err)
+	}
 	return nil
 }
 
