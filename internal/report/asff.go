@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"io"
 	"strings"
 	"time"
@@ -81,13 +80,7 @@ var asffLabels = map[lenscap.Severity]string{
 }
 
 func writeASFF(w io.Writer, in Input) error {
-	out := make([]asffFinding, 0, len(in.Findings))
-	for _, f := range in.Findings {
-		out = append(out, in.asff(f))
-	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(out)
+	return writeList(w, each(in, func(in *Input, i int) asffFinding { return in.asff(in.Findings[i]) }))
 }
 
 func (in Input) asff(f lenscap.Finding) asffFinding {
@@ -104,16 +97,16 @@ func (in Input) asff(f lenscap.Finding) asffFinding {
 	}
 	a := asffFinding{
 		SchemaVersion: "2018-10-08", ID: "lenscap/" + f.ID,
-		ProductArn:  "arn:aws:securityhub:" + region + ":" + ref.Account + ":product/" + ref.Account + "/default",
-		ProductName: "lenscap", CompanyName: "lenscap", GeneratorID: "lenscap/" + f.Rule,
+		ProductArn:  "arn:" + partition(region) + ":securityhub:" + region + ":" + ref.Account + ":product/" + ref.Account + "/default",
+		ProductName: "lenscap", CompanyName: "lenscap", GeneratorID: cut("lenscap/"+f.Rule, 512),
 		AwsAccountID: ref.Account, Region: region, Types: []string{"Effects/Data Exposure"},
 		CreatedAt: stamp(f.FirstSeen), UpdatedAt: stamp(f.LastSeen), FirstObserved: stamp(f.FirstSeen), LastObserved: stamp(f.LastSeen),
 		Severity: asffSeverity{asffLabels[f.Severity], f.Severity.String()},
-		Title:    cut(in.say(r.Title)+": "+ref.ID, 256), Description: cut(in.say(r.Text), 1024),
+		Title:    cut(clean(in.say(r.Title)+": "+ref.ID), 256), Description: cut(in.say(r.Text), 1024),
 		Compliance: asffCompliance{"FAILED"}, Workflow: asffWorkflow{"NEW"}, RecordState: "ACTIVE",
 		ProductFields: map[string]string{"lenscap/verdict": string(f.Exposure.Verdict), "lenscap/kind": string(ref.Kind)},
 	}
-	if f.Exposure.Verdict == lenscap.VerdictUnknown {
+	if len(f.Unconfirmed) > 0 || f.Exposure.Verdict == lenscap.VerdictUnknown && len(f.Exposure.Residues) == 0 {
 		a.Compliance.Status = "NOT_AVAILABLE"
 	}
 	switch f.Status {
@@ -142,7 +135,19 @@ func (in Input) asffResource(f lenscap.Finding, region string) asffResource {
 	if len(who) > 0 {
 		other["SharedWith"] = cut(strings.Join(who, ", "), 1024)
 	}
-	return asffResource{Type: typ, ID: cut(ref.String(), 512), Partition: "aws", Region: region, Details: asffDetails{other}}
+	return asffResource{Type: typ, ID: cut(clean(ref.String()), 512), Partition: partition(region), Region: region, Details: asffDetails{other}}
+}
+
+// partition names the part of AWS that a region belongs to: China and the
+// government's have their own.
+func partition(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
 }
 
 // cut shortens text to the format's limit in characters.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/lenscap/lenscap"
 )
@@ -14,7 +15,7 @@ import (
 var csvHeader = []string{
 	"id", "rule", "severity", "status", "provider", "account", "region", "kind", "asset", "name",
 	"verdict", "class", "cause", "readable", "principals", "since", "first_seen", "last_seen",
-	"items_on_disk", "title", "remedy",
+	"items_on_disk", "title", "remedy", "unconfirmed",
 }
 
 func writeCSV(w io.Writer, in Input) error {
@@ -64,12 +65,14 @@ func csvRow(in Input, f lenscap.Finding) []string {
 		f.ID, f.Rule, f.Severity.String(), string(f.Status), ref.Provider, ref.Account, ref.Region, string(ref.Kind), ref.ID,
 		f.Asset.Name, string(x.Verdict), string(x.Class), string(x.Cause), readable, strings.Join(who, " "),
 		stamp(x.Since), stamp(f.FirstSeen), stamp(f.LastSeen), items, in.say(r.Title), in.say(r.Remedy),
+		strconv.FormatBool(len(f.Unconfirmed) > 0),
 	}
 }
 
-// harmless keeps a spreadsheet from taking a cell for a formula.
+// harmless keeps a spreadsheet from taking a cell for a formula; spreadsheets in
+// East Asian locales take the full-width signs as well.
 func harmless(cell string) string {
-	if cell != "" && strings.ContainsAny(cell[:1], "=+-@\t\r") {
+	if first, _ := utf8.DecodeRuneInString(cell); cell != "" && strings.ContainsRune("=+-@\t\r＝＋－＠", first) {
 		return "'" + cell
 	}
 	return cell

@@ -1,25 +1,14 @@
 package report
 
 import (
+	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
-	"time"
 
 	"github.com/lenscap/lenscap"
 	"github.com/lenscap/lenscap/rules"
 )
-
-// document is the json format.
-type document struct {
-	SchemaVersion string        `json:"schema_version"`
-	Version       string        `json:"version"`
-	Generated     time.Time     `json:"generated"`
-	Run           lenscap.Run   `json:"run"`
-	Summary       summary       `json:"summary"`
-	Findings      []told        `json:"findings"`
-	Gaps          []lenscap.Gap `json:"gaps"`
-	Calls         []Call        `json:"calls,omitempty"`
-}
 
 // summary counts open findings.
 type summary struct {
@@ -44,29 +33,70 @@ func (in Input) tell(f lenscap.Finding) told {
 	return told{f, r.Title, r.Text, r.Remedy, &r.Mappings}
 }
 
+// writeJSON writes the json format: one object, whose schema is
+// docs/schema/report.schema.json, one finding at a time.
 func writeJSON(w io.Writer, in Input) error {
-	doc := document{
-		SchemaVersion: SchemaVersion, Version: in.Version, Generated: in.Now, Run: in.Run,
-		Findings: make([]told, 0, len(in.Findings)), Gaps: in.Run.Gaps, Calls: in.Calls,
-		Summary: summary{BySeverity: make(map[string]int), Unread: in.unread()},
+	run := in.Run
+	run.Gaps = nil // they stand once, at the top
+	gaps := in.Run.Gaps
+	if gaps == nil {
+		gaps = []lenscap.Gap{}
 	}
-	if doc.Gaps == nil {
-		doc.Gaps = []lenscap.Gap{}
+	b := bufio.NewWriter(w)
+	sep := "{\n  "
+	field := func(name string, v any) error {
+		text, err := json.MarshalIndent(v, "  ", "  ")
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(b, "%s%q: %s", sep, name, text)
+		sep = ",\n  "
+		return err
 	}
-	doc.Run.Gaps = nil // they stand once, at the top
-	for _, f := range in.Findings {
-		doc.Findings = append(doc.Findings, in.tell(f))
-		if f.Status == lenscap.StatusMuted {
-			doc.Summary.Muted++
+	for _, f := range []struct {
+		name  string
+		value any
+	}{
+		{"schema_version", SchemaVersion},
+		{"version", in.Version},
+		{"generated", in.Now},
+		{"run", run},
+		{"summary", in.sum()},
+		{"gaps", gaps},
+	} {
+		if err := field(f.name, f.value); err != nil {
+			return err
 		}
 	}
-	for s, n := range in.counts() {
-		doc.Summary.BySeverity[s.String()] = n
-		doc.Summary.Open += n
+	if len(in.Calls) > 0 {
+		if err := field("calls", in.Calls); err != nil {
+			return err
+		}
 	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(doc)
+	if _, err := b.WriteString(",\n  \"findings\": "); err != nil {
+		return err
+	}
+	if err := writeArray(b, "  ", each(in, func(in *Input, i int) told { return in.tell(in.Findings[i]) })); err != nil {
+		return err
+	}
+	if _, err := b.WriteString("\n}\n"); err != nil {
+		return err
+	}
+	return b.Flush()
+}
+
+func (in Input) sum() summary {
+	s := summary{BySeverity: make(map[string]int), Unread: in.unread()}
+	for i := range in.Findings {
+		if in.Findings[i].Status == lenscap.StatusMuted {
+			s.Muted++
+		}
+	}
+	for severity, n := range in.counts() {
+		s.BySeverity[severity.String()] = n
+		s.Open += n
+	}
+	return s
 }
 
 func writeJSONL(w io.Writer, in Input) error {

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"io"
 	"time"
 
@@ -110,13 +109,7 @@ var ocsfSeverities = map[lenscap.Severity]struct {
 }
 
 func writeOCSF(w io.Writer, in Input) error {
-	out := make([]ocsfFinding, 0, len(in.Findings))
-	for _, f := range in.Findings {
-		out = append(out, in.ocsf(f))
-	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(out)
+	return writeList(w, each(in, func(in *Input, i int) ocsfFinding { return in.ocsf(in.Findings[i]) }))
 }
 
 func (in Input) ocsf(f lenscap.Finding) ocsfFinding {
