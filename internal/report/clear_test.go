@@ -45,6 +45,26 @@ func TestOnlyCompleteIsClean(t *testing.T) {
 	}
 }
 
+// TestDiskNotSeenIsNotEmpty holds that a disk which could not be looked at is
+// not told to hold nothing, and that settings are not told to be private.
+func TestDiskNotSeenIsNotEmpty(t *testing.T) {
+	t.Parallel()
+	in := rich(t)
+	in.Findings = in.Findings[1:2]
+	ev := &lenscap.Evidence{}
+	in.Findings[0].Evidence = ev
+	in.Findings[0].Asset.Ref.Kind, in.Findings[0].Exposure.Verdict = lenscap.KindAccount, lenscap.VerdictPrivate
+	for _, format := range []string{"table", "md"} {
+		if out := render(t, format, in); strings.Contains(out, "nothing known") || !strings.Contains(out, "the look was not complete") || strings.Contains(out, "private") {
+			t.Errorf("%s: a failed look is told as:\n%s", format, out)
+		}
+	}
+	ev.Complete = true
+	if out := render(t, "table", in); !strings.Contains(out, "nothing known") {
+		t.Errorf("a complete look is told as:\n%s", out)
+	}
+}
+
 // TestGapsCountOnce holds that a gap told by run, asset, exposure and finding is
 // one gap, and that gaps which only an exposure knows (a key's) are not lost.
 func TestGapsCountOnce(t *testing.T) {

@@ -54,7 +54,7 @@ func (p *page) head(f lenscap.Finding) {
 	if f.Status != lenscap.StatusOpen {
 		p.raw("<span class=\"tag\">%s</span>", both(statusText(f.Status)))
 	}
-	p.raw("<span class=\"tag v\">%s</span></span></summary>\n", both(VerdictText(f.Exposure.Verdict)))
+	p.raw("<span class=\"tag v\">%s</span></span></summary>\n", both(verdictText(f)))
 }
 
 // joined puts a dot between what is not empty.

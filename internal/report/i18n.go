@@ -215,6 +215,7 @@ var (
 	lNothingButUnread = tx("No findings in what could be read; the rest is unknown.", "在能读取的范围内没有发现；其余情况未知。")
 	lUnfinished       = tx("The run did not finish: what it did not reach is unknown, not clean.", "本次运行没有完成：未到达的部分情况未知，不等于干净。")
 	lPartialRun       = tx("The run was not complete: what it did not read is unknown, not clean.", "本次运行不完整：未读取的部分情况未知，不等于干净。")
+	lSetting          = tx("a setting", "设置")
 	lKindOf           = tx("Kind", "类型")
 	lCreated          = tx("Created", "创建于")
 	lSize             = tx("Size", "大小")

@@ -22,7 +22,7 @@ func writeMarkdown(w io.Writer, in Input) error {
 			}
 			fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", escapeMD(severity), escapeMD(in.say(in.rule(f).Title)),
 				codeMD(ref.ID), escapeMD(strings.Trim(ref.Account+" "+ref.Region, " ")),
-				escapeMD(in.say(VerdictText(f.Exposure.Verdict))), escapeMD(onDisk(f, in)))
+				escapeMD(in.say(verdictText(f))), escapeMD(onDisk(f, in)))
 		}
 	}
 	in.toldMD(b)

@@ -80,7 +80,7 @@ func findingsTable(w io.Writer, in Input) error {
 			severity += " (" + in.say(statusText(f.Status)) + ")"
 		}
 		ref := f.Asset.Ref
-		title, verdict, disk := clean(in.say(in.rule(f).Title)), in.say(VerdictText(f.Exposure.Verdict)), clean(onDisk(f, in))
+		title, verdict, disk := clean(in.say(in.rule(f).Title)), in.say(verdictText(f)), clean(onDisk(f, in))
 		if wide {
 			g.add(severity, clean(short(f.ID)), title, clean(ref.ID), clean(ref.Account), clean(ref.Region), verdict, in.say(ageText(f.Exposure.Since, in.Now)), disk)
 		} else {
@@ -88,6 +88,15 @@ func findingsTable(w io.Writer, in Input) error {
 		}
 	}
 	return g.render(w)
+}
+
+// verdictText gives the verdict as it is shown beside a finding. An account's
+// settings are no disk: "private" beside them would look like a clear.
+func verdictText(f lenscap.Finding) lenscap.Text {
+	if f.Asset.Ref.Kind == lenscap.KindAccount && !f.Exposure.Verdict.Exposed() {
+		return lSetting
+	}
+	return VerdictText(f.Exposure.Verdict)
 }
 
 func short(id string) string { return id[:min(8, len(id))] }
@@ -105,12 +114,17 @@ func statusText(s lenscap.Status) lenscap.Text {
 // onDisk sums up in a few words what a look found.
 func onDisk(f lenscap.Finding, in Input) string {
 	ev := f.Evidence
-	if ev == nil || len(ev.Volumes) == 0 && len(ev.Items) == 0 {
+	if ev == nil {
 		return ""
 	}
 	n := len(ev.Items) + ev.Truncated
-	if n == 0 {
+	switch {
+	case n == 0 && !ev.Complete:
+		return in.say(lPartial)
+	case n == 0:
 		return in.say(tx("nothing known", "无已知敏感内容"))
+	case len(ev.Items) == 0:
+		return fmt.Sprintf(in.say(lMore), n)
 	}
 	worst := ev.Items[0]
 	for _, it := range ev.Items {
