@@ -70,6 +70,7 @@ func (a *app) root() *cobra.Command {
 		a.demoCommand(), a.scanCommand(), a.inspectCommand(), a.diskCommand(),
 		a.findingsCommand(), a.reportCommand(), a.permissionsCommand(),
 	)
+	a.translate(root)
 	argsAreUsage(root)
 	return root
 }
