@@ -168,13 +168,14 @@ func (t *teller) gaps(f lenscap.Finding) {
 }
 
 func (t *teller) gap(g lenscap.Gap) {
-	s := t.in.say(AspectText(g.Aspect)) + ": " + t.in.say(CauseText(g.Cause))
+	var s strings.Builder
+	s.WriteString(t.in.say(AspectText(g.Aspect)) + ": " + t.in.say(CauseText(g.Cause)))
 	for _, more := range []string{g.Call, g.Message} {
 		if more != "" {
-			s += " — " + more
+			s.WriteString(" — " + more)
 		}
 	}
-	t.point(s)
+	t.point(s.String())
 }
 
 func (t *teller) who(x lenscap.Exposure) {

@@ -157,7 +157,7 @@ func TestJSONSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, in := range map[string]report.Input{"full": sample(t), "empty": {Now: now}} {
+	for name, in := range map[string]report.Input{"full": sample(t), "rich": rich(t), "empty": {Now: now}} {
 		in.Run.Started, in.Run.Status = now, lenscap.RunPartial
 		res, err := gojsonschema.Validate(gojsonschema.NewBytesLoader(schema), gojsonschema.NewStringLoader(render(t, "json", in)))
 		if err != nil {
