@@ -344,6 +344,8 @@ func volumeState(s string) lenscap.Text {
 		return tx("damaged", "已损坏")
 	case "encrypted":
 		return tx("encrypted", "已加密")
+	case "blank":
+		return tx("blank", "全部为零")
 	}
 	return tx(s, s)
 }

@@ -71,7 +71,7 @@ func (b world) publicSnapshot() lenscap.Finding {
 	f.Evidence = &lenscap.Evidence{
 		Asset: f.Asset.Ref, At: b.now, ReadFrom: &twin, Size: 8 << 30, BytesRead: 171 << 20, Files: 41207, FilesRead: 386,
 		Profile: &lenscap.Profile{OS: "Debian GNU/Linux 12 (bookworm)", Hostname: "web-1", Class: []string{"os_image", "application_image"}},
-		Volumes: []lenscap.Volume{{Name: "p1", Type: "ext4", Size: 8 << 30, State: "read"}, {Name: "p2", Type: "luks", Size: 2 << 30, State: "encrypted"}},
+		Volumes: []lenscap.Volume{{Name: "p1", Type: "ext4", Size: 8 << 30, State: "read"}, {Name: "p2", Type: "luks", Size: 2 << 30, State: "encrypted"}, {Name: "p3", Type: "blank", Size: 1 << 30, State: "blank"}},
 		Items: []lenscap.Item{
 			b.item("password_hash", lenscap.SeverityMedium, lenscap.Text{En: "password hash", Zh: "口令哈希"}, "/etc/shadow", 1, "", "root, yescrypt"),
 			b.item("private_key", lenscap.SeverityCritical, lenscap.Text{En: "private key", Zh: "私钥"}, "/root/.ssh/id_ed25519", 1, "", "OpenSSH, not encrypted"),
