@@ -46,7 +46,16 @@ type Ref struct {
 
 // String gives provider:account:region:kind:id, which [ParseRef] reads back.
 func (r Ref) String() string {
-	return r.Provider + ":" + r.Account + ":" + r.Region + ":" + string(r.Kind) + ":" + r.ID
+	return escape(r.Provider) + ":" + escape(r.Account) + ":" + escape(r.Region) + ":" + escape(string(r.Kind)) + ":" + r.ID
+}
+
+// escape keeps a colon in a name from being taken for a separator: a project
+// may be called example.com:web. The ID comes last and needs no escaping.
+func escape(s string) string {
+	if !strings.ContainsAny(s, ":%") {
+		return s
+	}
+	return strings.NewReplacer("%", "%25", ":", "%3A").Replace(s)
 }
 
 // IsZero tells whether the reference names nothing.
@@ -57,6 +66,9 @@ func ParseRef(s string) (Ref, error) {
 	part := strings.SplitN(s, ":", 5)
 	if len(part) != 5 || part[0] == "" || part[3] == "" || part[4] == "" {
 		return Ref{}, fmt.Errorf("asset reference %q: want provider:account:region:kind:id", s)
+	}
+	for i := range part[:4] {
+		part[i] = strings.NewReplacer("%25", "%", "%3A", ":").Replace(part[i])
 	}
 	return Ref{part[0], part[1], part[2], Kind(part[3]), part[4]}, nil
 }

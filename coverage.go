@@ -91,6 +91,7 @@ type Run struct {
 	Finished time.Time  `json:"finished,omitzero"`
 	Status   RunStatus  `json:"status"`
 	Version  string     `json:"version,omitempty"` // of lenscap
+	Rules    []string   `json:"rules,omitempty"`   // the rules it judged by: findings of others are left alone
 	Coverage []Coverage `json:"coverage,omitempty"`
 	Gaps     []Gap      `json:"gaps,omitempty"` // all but those of single assets
 	Counts   Counts     `json:"counts"`

@@ -37,7 +37,7 @@ type Volume struct {
 	// Label is the file system's own.
 	Label string `json:"label,omitempty"`
 	Size  int64  `json:"size"`
-	State string `json:"state"` // read, unsupported, damaged, encrypted
+	State string `json:"state"` // read, unsupported, damaged, encrypted, blank
 	Note  string `json:"note,omitempty"`
 }
 

@@ -58,7 +58,7 @@ func startEmulator(t *testing.T) *emulator {
 	})
 	e := &emulator{t, "http://127.0.0.1:" + port}
 	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(200 * time.Millisecond) {
-		if resp, err := http.Get(e.endpoint + "/moto-api/"); err == nil { //nolint:noctx // loopback, bounded by the loop
+		if resp, err := http.Get(e.endpoint + "/moto-api/"); err == nil {
 			_ = resp.Body.Close()
 			break
 		}

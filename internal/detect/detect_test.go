@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
-	"fmt"
 	"hash/crc32"
 	"strings"
 	"testing"
@@ -242,7 +241,7 @@ func FuzzDetect(f *testing.F) {
 			}
 			for _, h := range d.Detect(file, data) {
 				if h.Start < 0 || h.End < h.Start || h.End > len(data) {
-					t.Error(fmt.Sprintf("%s: hit %d:%d of %d", d.Name(), h.Start, h.End, len(data)))
+					t.Errorf("%s: hit %d:%d of %d", d.Name(), h.Start, h.End, len(data))
 				}
 			}
 		}

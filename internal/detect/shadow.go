@@ -20,8 +20,18 @@ func (shadow) Wants(f File) int64 {
 
 // cryptKinds are the prefixes of crypt(5).
 var cryptKinds = []struct{ prefix, name string }{
-	{"$y$", "yescrypt"}, {"$gy$", "gost-yescrypt"}, {"$7$", "scrypt"}, {"$2a$", "bcrypt"}, {"$2b$", "bcrypt"}, {"$2y$", "bcrypt"},
-	{"$6$", "sha512crypt"}, {"$5$", "sha256crypt"}, {"$sha1$", "sha1crypt"}, {"$1$", "md5crypt"}, {"$md5", "SunMD5"}, {"$3$", "NTHASH"},
+	{"$y$", "yescrypt"},
+	{"$gy$", "gost-yescrypt"},
+	{"$7$", "scrypt"},
+	{"$2a$", "bcrypt"},
+	{"$2b$", "bcrypt"},
+	{"$2y$", "bcrypt"},
+	{"$6$", "sha512crypt"},
+	{"$5$", "sha256crypt"},
+	{"$sha1$", "sha1crypt"},
+	{"$1$", "md5crypt"},
+	{"$md5", "SunMD5"},
+	{"$3$", "NTHASH"},
 	{"_", "bsdicrypt"},
 }
 

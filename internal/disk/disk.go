@@ -112,7 +112,7 @@ func open(ctx context.Context, src block.Source, p part.Partition, drivers []fsy
 	sec, err := block.NewSection(src, p.Offset, p.Length)
 	if err != nil {
 		v.State, v.Note = Damaged, err.Error()
-		return v, nil
+		return v, nil //nolint:nilerr // the volume's state tells it
 	}
 	for _, drv := range drivers {
 		tree, err := drv.Open(ctx, sec)

@@ -142,7 +142,7 @@ func TestInspect(t *testing.T) {
 		t.Error("the same value has two fingerprints")
 	}
 	wantProfile := &lenscap.Profile{
-		OS: "Debian GNU/Linux 12", Hostname: "web-1", Class: []string{"application", "data", "os_image"},
+		OS: "Debian GNU/Linux 12", Hostname: "web-1", Class: []string{"application_image", "data_snapshot", "os_image"},
 		Facts: []string{"/etc/os-release", "/srv", "/var/lib/postgresql", "/var/lib/postgresql/PG_VERSION"},
 	}
 	if diff := cmp.Diff(wantProfile, ev.Profile); diff != "" {

@@ -78,13 +78,13 @@ func hint(h detect.Hit, value []byte) string {
 		return "" // the first characters would say nothing
 	}
 	n := min(4, len(value)/4)
-	out := ""
+	var out strings.Builder
 	for _, r := range string(value[:min(len(value), 4*utf8.UTFMax)]) {
 		if n == 0 || r == utf8.RuneError || r < ' ' {
 			break
 		}
-		out += string(r)
+		out.WriteString(string(r))
 		n--
 	}
-	return out
+	return out.String()
 }

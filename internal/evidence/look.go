@@ -43,7 +43,7 @@ func (l *look) choose(ctx context.Context, d *disk.Disk) error {
 	return d.Walk(ctx, func(e disk.Entry) error {
 		if e.Err != nil {
 			l.unread(e.Volume.Name, e.Absolute(), e.Err)
-			return nil
+			return nil //nolint:nilerr // it became a gap
 		}
 		l.profile.see(e)
 		if !e.Mode.IsRegular() {

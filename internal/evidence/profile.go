@@ -20,17 +20,26 @@ type profile struct {
 // The classes, after the mission's kinds of snapshot.
 const (
 	classOS          = "os_image"
-	classApplication = "application"
-	classData        = "data"
+	classApplication = "application_image"
+	classData        = "data_snapshot"
 )
 
 // marks are paths that make a class. One that ends with a slash is a directory
 // that must hold something.
 var marks = []struct{ path, class string }{
-	{"/etc/os-release", classOS}, {"/usr/lib/os-release", classOS}, {"/bin/sh", classOS}, {"/usr/bin/sh", classOS},
-	{"/srv/", classApplication}, {"/var/www/", classApplication}, {"/opt/", classApplication},
-	{"/var/lib/docker/overlay2/", classApplication}, {"/var/lib/containerd/", classApplication},
-	{"/var/lib/postgresql/", classData}, {"/var/lib/mysql/", classData}, {"/var/lib/mongodb/", classData}, {"/var/lib/redis/", classData},
+	{"/etc/os-release", classOS},
+	{"/usr/lib/os-release", classOS},
+	{"/bin/sh", classOS},
+	{"/usr/bin/sh", classOS},
+	{"/srv/", classApplication},
+	{"/var/www/", classApplication},
+	{"/opt/", classApplication},
+	{"/var/lib/docker/overlay2/", classApplication},
+	{"/var/lib/containerd/", classApplication},
+	{"/var/lib/postgresql/", classData},
+	{"/var/lib/mysql/", classData},
+	{"/var/lib/mongodb/", classData},
+	{"/var/lib/redis/", classData},
 	{"/var/lib/elasticsearch/", classData},
 }
 

@@ -21,6 +21,7 @@ type Judgement struct {
 // Engine holds compiled rules. It is safe for use by several goroutines.
 type Engine struct {
 	index map[slot][]*compiled
+	ids   []string
 	now   func() time.Time
 }
 
@@ -63,9 +64,13 @@ func NewEngine(rs []*rules.Rule) (*Engine, error) {
 			c.steps = append(c.steps, p)
 		}
 		e.add(c)
+		e.ids = append(e.ids, r.ID)
 	}
 	return e, nil
 }
+
+// Rules lists the rules by ID.
+func (e *Engine) Rules() []string { return e.ids }
 
 // add puts a rule into every slot that its match covers.
 func (e *Engine) add(c *compiled) {

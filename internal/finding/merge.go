@@ -66,7 +66,7 @@ func Merge(now time.Time, run lenscap.Run, old, seen []lenscap.Finding, observed
 	}
 	cover := coverage(run)
 	for _, f := range old {
-		if met[f.ID] || f.Status == lenscap.StatusResolved {
+		if met[f.ID] || f.Status == lenscap.StatusResolved || !judged(run, f.Rule) {
 			continue
 		}
 		covered, whole := cover(f.Asset.Ref)
@@ -88,6 +88,12 @@ func Merge(now time.Time, run lenscap.Run, old, seen []lenscap.Finding, observed
 		changed = append(changed, f)
 	}
 	return changed, stats
+}
+
+// judged tells whether the run asked the rule at all. A run that does not know
+// its rules is taken to have asked all.
+func judged(run lenscap.Run, rule string) bool {
+	return run.Rules == nil || slices.Contains(run.Rules, rule)
 }
 
 // renew takes over what an earlier sight of the same finding knew.

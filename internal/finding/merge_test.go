@@ -151,6 +151,9 @@ func TestMerge(t *testing.T) {
 			[]lenscap.Finding{with(fresh, func(f *lenscap.Finding) { f.FirstSeen, f.Evidence = then, &lenscap.Evidence{Complete: true} })},
 			finding.Stats{},
 		},
+		"its rule was not asked: untouched": {
+			covered(lenscap.Run{Rules: []string{"another"}}), []lenscap.Finding{at("a")}, nil, sight{}, nil, finding.Stats{},
+		},
 		"resolved stays resolved": {
 			covered(lenscap.Run{}),
 			[]lenscap.Finding{with(at("a"), func(f *lenscap.Finding) { f.Status = lenscap.StatusResolved })},

@@ -21,7 +21,7 @@ func cli(t *testing.T, l *aws.Lab, account string, out any, args ...string) (std
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "aws", append(args, "--output", "json", "--endpoint-url", l.Endpoint())...)
 	clean := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") })
-	cmd.Env = append(clean, l.EnvOf(account)...)
+	cmd.Env = slices.Concat(clean, l.EnvOf(account))
 	raw, err := cmd.Output()
 	if exit, ok := err.(*exec.ExitError); ok { //nolint:errorlint // exec gives it unwrapped
 		return string(exit.Stderr)

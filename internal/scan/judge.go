@@ -139,7 +139,10 @@ func (r *runner) ask(ctx context.Context) error {
 		at: make(map[lenscap.Ref][]lenscap.Gap), cover: make(map[part]lenscap.CoverageState),
 	}
 	for _, c := range r.run.Coverage {
-		r.seen.cover[part{c.Provider, c.Account, c.Region, c.Kind}] = c.State
+		p := part{c.Provider, c.Account, c.Region, c.Kind}
+		if old, ok := r.seen.cover[p]; !ok || old == lenscap.CoverageComplete {
+			r.seen.cover[p] = c.State // of several parts the worst counts
+		}
 	}
 	old, err := r.Store.Findings(ctx, finding.Filter{})
 	if err != nil {

@@ -115,6 +115,11 @@ func (r *runner) evidence(ctx context.Context, a lenscap.Asset) (lenscap.Evidenc
 	}
 	if err != nil {
 		ev = r.unread(a.Ref, err)
+		if len(known.Items) > 0 {
+			// What was found earlier is still on it, though nobody may look now.
+			known.Complete, known.Gaps = false, append(known.Gaps, ev.Gaps...)
+			return known, nil
+		}
 	}
 	ev.Version = r.Inspector.Version()
 	if err := r.Store.PutEvidence(ctx, ev); err != nil {

@@ -162,7 +162,7 @@ func (r *runner) begin(ctx context.Context) error {
 	now := r.Now().UTC()
 	r.run = lenscap.Run{
 		ID: now.Format("20060102T150405Z-") + rand.Text()[:6], Started: now,
-		Status: lenscap.RunRunning, Version: r.Version,
+		Status: lenscap.RunRunning, Version: r.Version, Rules: r.Engine.Rules(),
 	}
 	if r.Recording != nil {
 		rec := r.Recording.Run()

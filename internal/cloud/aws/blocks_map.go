@@ -3,6 +3,7 @@ package aws
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"sync"
 
@@ -122,9 +123,9 @@ func (m *blockMap) holds(at int32) bool {
 func (m *blockMap) token(ctx context.Context, at int32) (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for i := len(m.pages) - 1; i >= 0; i-- {
-		if t, ok := m.pages[i].tokens[at]; ok {
-			p := m.pages[i]
+	for i, v := range slices.Backward(m.pages) {
+		if t, ok := v.tokens[at]; ok {
+			p := v
 			m.pages = append(append(m.pages[:i:i], m.pages[i+1:]...), p)
 			return t, nil
 		}

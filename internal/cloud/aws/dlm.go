@@ -56,7 +56,7 @@ func (r *region) lifecyclePolicy(ctx context.Context, client *dlm.Client, s *dlm
 		err = errNoID
 	}
 	if err != nil {
-		a.Gaps = append(a.Gaps, r.assetGap(a.Ref, callPolicy, err, lenscap.AspectGrants))
+		a.Gaps = append(a.Gaps, r.assetGap(a.Ref, callPolicy, err))
 		return r.give(a, n)
 	}
 	for _, schedule := range out.Policy.PolicyDetails.Schedules {

@@ -45,8 +45,7 @@ var causes = map[string]lenscap.Cause{
 // causeOf classifies the error of a call. What it does not know is
 // [lenscap.CauseError]; nothing is ever "no error".
 func causeOf(err error) lenscap.Cause {
-	var api smithy.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		code := api.ErrorCode()
 		if c, ok := causes[code]; ok {
 			return c
@@ -56,8 +55,7 @@ func causeOf(err error) lenscap.Cause {
 			return lenscap.CauseVanished
 		}
 	}
-	var resp *smithyhttp.ResponseError
-	if errors.As(err, &resp) {
+	if resp, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {
 		switch resp.HTTPStatusCode() {
 		case http.StatusUnauthorized, http.StatusForbidden:
 			return lenscap.CauseDenied
@@ -105,8 +103,7 @@ const maxMessage = 300
 // messageOf gives the service's own words, bounded.
 func messageOf(err error) string {
 	msg := err.Error()
-	var api smithy.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		msg = api.ErrorCode() + ": " + api.ErrorMessage()
 	}
 	return bounded(msg, maxMessage)

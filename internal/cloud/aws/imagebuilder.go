@@ -50,7 +50,7 @@ func (r *region) distribution(ctx context.Context, client *imagebuilder.Client, 
 		err = errNoID
 	}
 	if err != nil {
-		a.Gaps = append(a.Gaps, r.assetGap(a.Ref, callDistribution, err, lenscap.AspectGrants))
+		a.Gaps = append(a.Gaps, r.assetGap(a.Ref, callDistribution, err))
 		return true, r.give1(a)
 	}
 	for _, d := range out.DistributionConfiguration.Distributions {

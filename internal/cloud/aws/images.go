@@ -260,7 +260,8 @@ func (r *region) launchPermissions(ctx context.Context, client *ec2.Client, id s
 	var grants []lenscap.Grant
 	for i := range out.LaunchPermissions {
 		p := &out.LaunchPermissions[i]
-		who, field, value := lenscap.Principal{}, "", ""
+		var who lenscap.Principal
+		var field, value string
 		switch {
 		case p.Group != "":
 			who, field, value = lenscap.Principal{Type: lenscap.AnyCustomer}, "Group", string(p.Group)

@@ -162,7 +162,7 @@ func (s *snapshotReader) judgePublic(a *lenscap.Asset, hit, fresh bool) {
 		a.Grants = append(a.Grants, snapshotGrant(lenscap.Principal{Type: lenscap.AnyCustomer},
 			s.proof(callPublic, "Snapshots[].SnapshotId (RestorableByUserIds=all)", a.Ref.ID)))
 	case s.public.err != nil && a.Encryption.Encrypted != lenscap.Yes: // encrypted ones can't be public
-		a.Gaps = append(a.Gaps, s.assetGap(a.Ref, callPublic, s.public.err, lenscap.AspectGrants))
+		a.Gaps = append(a.Gaps, s.assetGap(a.Ref, callPublic, s.public.err))
 	}
 }
 

@@ -20,8 +20,7 @@ func (e sinkError) Unwrap() error { return e.err }
 
 // asSink gives the sink's error that err holds, else nil.
 func asSink(err error) error {
-	var s sinkError
-	if errors.As(err, &s) {
+	if s, ok := errors.AsType[sinkError](err); ok {
 		return s.err
 	}
 	return nil
@@ -69,7 +68,7 @@ func (r *region) shares(ctx context.Context, a *lenscap.Asset, s shareReader) (f
 		a.Grants, a.SharesReadAt = append(a.Grants, grants...), r.now
 		return true, nil
 	}
-	a.Gaps = append(a.Gaps, r.assetGap(a.Ref, s.call, err, lenscap.AspectGrants))
+	a.Gaps = append(a.Gaps, r.assetGap(a.Ref, s.call, err))
 	if known {
 		a.Grants, a.SharesReadAt = append(a.Grants, prior...), at
 		r.lack(a, s.call, lenscap.CauseStale, "last read "+at.UTC().Format("2006-01-02 15:04 MST"))
@@ -118,9 +117,9 @@ func (r *region) lack(a *lenscap.Asset, call string, cause lenscap.Cause, msg st
 	})
 }
 
-// assetGap describes what a failed call hides of one asset.
-func (r *region) assetGap(ref lenscap.Ref, call string, err error, aspect lenscap.Aspect) lenscap.Gap {
-	g := r.gapOf(call, err, aspect, ref.Kind)
+// assetGap describes that a failed call hides grants of one asset.
+func (r *region) assetGap(ref lenscap.Ref, call string, err error) lenscap.Gap {
+	g := r.gapOf(call, err, lenscap.AspectGrants, ref.Kind)
 	g.Asset = ref.ID
 	return g
 }

@@ -52,7 +52,7 @@ func check(t *testing.T, src block.Source, want []byte) {
 			t.Fatalf("read %d at %d: got %d bytes, want %d, or other ones", n, off, got, len(exp))
 		}
 		if (err != nil) != (got < n) || err != nil && !errors.Is(err, io.EOF) {
-			if !(errors.Is(err, io.EOF) && off+int64(n) == int64(len(want))) {
+			if !errors.Is(err, io.EOF) || off+int64(n) != int64(len(want)) {
 				t.Fatalf("read %d at %d: %d bytes, error %v", n, off, got, err)
 			}
 		}

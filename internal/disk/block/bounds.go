@@ -30,7 +30,7 @@ func ReadFull(r io.ReaderAt, p []byte, off int64) error {
 	if n == len(p) {
 		return nil
 	}
-	if err == nil || err == io.EOF { //nolint:errorlint // io.ReaderAt gives io.EOF bare
+	if err == nil || err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
 	return fmt.Errorf("read %d bytes at offset %d: had %d: %w", len(p), off, n, err)

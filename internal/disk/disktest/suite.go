@@ -115,7 +115,7 @@ func Damage(t testing.TB, d fsys.Driver, path string, n int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer src.Close() //nolint:errcheck // reading only
+	defer src.Close()
 	extents, err := src.Extents(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ type Node struct {
 	Err error
 }
 
-// SkipDir, given by a walk's function for a directory, leaves it out.
+// SkipDir leaves a directory out when a walk's function gives it.
 var SkipDir = fs.SkipDir
 
 // Walk visits every node below the root, the root first. Within a directory

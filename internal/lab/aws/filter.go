@@ -37,7 +37,7 @@ func wildcard(pattern, s string) bool {
 	if !strings.ContainsAny(pattern, "*?") {
 		return pattern == s
 	}
-	var star, mark = -1, 0
+	star, mark := -1, 0
 	p, i := 0, 0
 	for i < len(s) {
 		switch {

@@ -67,8 +67,10 @@ func (k *Key) Policy() string {
 	list := []statement{{"Enable IAM User Permissions", "Allow", map[string]any{"AWS": principalARN(owner)}, "kms:*", "*", nil}}
 	if k.Managed {
 		list[0] = statement{
-			"Allow access through EBS for all principals in the account that are authorized to use EBS", "Allow", map[string]any{"AWS": "*"},
-			[]string{"kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:CreateGrant", "kms:DescribeKey"}, "*",
+			"Allow access through EBS for all principals in the account that are authorized to use EBS", "Allow",
+			map[string]any{"AWS": "*"},
+			[]string{"kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:CreateGrant", "kms:DescribeKey"},
+			"*",
 			map[string]any{"StringEquals": map[string]string{"kms:CallerAccount": owner, "kms:ViaService": "ec2." + k.region.Name + ".amazonaws.com"}},
 		}
 	}

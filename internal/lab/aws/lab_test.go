@@ -54,8 +54,7 @@ func as(lab *aws.Lab, account, region string) awssdk.Config {
 
 // code is the API's error code, empty when err is something else.
 func code(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return api.ErrorCode()
 	}
 	return ""

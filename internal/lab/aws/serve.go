@@ -3,6 +3,7 @@ package aws
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -175,9 +176,7 @@ func readForm(r *http.Request, body []byte) form {
 		if err != nil {
 			continue // what can't be parsed is absent, and then refused as missing
 		}
-		for name, v := range values {
-			out[name] = v
-		}
+		maps.Copy(out, values)
 	}
 	return out
 }

@@ -123,8 +123,7 @@ func (s *service) refuse(err error, requestID string) answer {
 }
 
 func asAPIError(err error) *apiError {
-	var e *apiError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*apiError](err); ok {
 		return e
 	}
 	return fail(http.StatusInternalServerError, "InternalError", "%v", err)

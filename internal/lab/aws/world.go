@@ -110,7 +110,7 @@ func (a *Account) Region(name string) *Region {
 // stateOf gives a service's own state in a region, made on first use. T's zero
 // value must be useful, or T has a method init().
 func stateOf[T any](r *Region) *T {
-	type key struct{ of *T }
+	type key struct{ _ *T }
 	if v, ok := r.ext[key{}]; ok {
 		if st, ok := v.(*T); ok {
 			return st

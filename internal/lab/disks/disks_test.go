@@ -3,6 +3,7 @@ package disks_test
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -40,7 +41,7 @@ func TestBlocksAndBytesAgree(t *testing.T) {
 				t.Fatalf("%s block %d: ok %v, read %d, %v", name, i, ok, n, err)
 			}
 		}
-		if n, err := d.ReadAt(buf, d.Size()-10); n != 10 || err != io.EOF {
+		if n, err := d.ReadAt(buf, d.Size()-10); n != 10 || !errors.Is(err, io.EOF) {
 			t.Errorf("%s: read at the end: %d, %v, want 10, EOF", name, n, err)
 		}
 	}
