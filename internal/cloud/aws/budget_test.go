@@ -54,6 +54,7 @@ func TestBudget(t *testing.T) {
 		t.Errorf("%d calls to list (%d pages, %d for public ones) and %d to confirm, want at most 11 and 1", got["DescribeSnapshots"],
 			f.count(callSnapshots), f.count(callSnapshots+"#public"), got["DescribeSnapshotAttribute"])
 	}
+	t.Logf("%d calls list 10,000 snapshots and the public ones among them (goal 11), %d confirm", got["DescribeSnapshots"], got["DescribeSnapshotAttribute"])
 	snapshots, public := 0, 0
 	for _, a := range sink.Assets() {
 		if a.Ref.Kind == lenscap.KindDiskSnapshot {

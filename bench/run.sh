@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Every benchmark, one after another; docs/benchmarks.md explains them.
+set -eu
+cd "$(dirname "$0")/.."
+echo "== calls for 10,000 snapshots"
+go test -tags grpcnotrace -count=1 -run TestBudget -v ./internal/cloud/aws | grep calls
+echo "== a million recorded assets judged offline, one core"
+go run -tags grpcnotrace ./bench/judge
+echo "== the store with a million assets"
+go run -tags grpcnotrace ./bench/store
