@@ -34,10 +34,10 @@ type filterFlags struct {
 	provider, account, region, rule string
 }
 
-func (f *filterFlags) bind(a *app, c *cobra.Command) {
+func (f *filterFlags) bind(a *app, c *cobra.Command, severity string) {
 	fl := c.Flags()
 	fl.StringSliceVar(&f.status, "status", []string{"open", "muted"}, "open, muted, resolved")
-	fl.StringVar(&f.severity, "severity", "info", a.say(t("at least this severe", "不低于该级别")))
+	fl.StringVar(&f.severity, "severity", severity, a.say(t("at least this severe", "不低于该级别")))
 	fl.StringVar(&f.provider, "provider", "", a.say(t("of this cloud", "仅该云")))
 	fl.StringVar(&f.account, "account", "", a.say(t("of this account", "仅该账号")))
 	fl.StringVar(&f.region, "region", "", a.say(t("of this region", "仅该地域")))
@@ -76,7 +76,7 @@ func (a *app) findingsList() *cobra.Command {
 		Use: "list", Args: cobra.NoArgs, Short: a.say(t("list findings, worst first", "按严重程度列出发现")),
 		RunE: func(c *cobra.Command, _ []string) error { return a.reportStore(c.Context(), f, o) },
 	}
-	f.bind(a, c)
+	f.bind(a, c, lenscap.SeverityLow.String())
 	o.bind(a, c)
 	return c
 }
@@ -90,7 +90,7 @@ func (a *app) reportCommand() *cobra.Command {
 		Example: "  lenscap report --format html -o report.html\n  lenscap report --format sarif --severity high",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.reportStore(c.Context(), f, o) },
 	}
-	f.bind(a, c)
+	f.bind(a, c, lenscap.SeverityInfo.String())
 	o.bind(a, c)
 	return c
 }

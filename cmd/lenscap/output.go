@@ -35,16 +35,22 @@ func (o output) check() error {
 	return nil
 }
 
+// isTable tells whether the report is the one that people read on a terminal.
+func (o output) isTable(a *app) bool {
+	_, isTerminal := terminal(a.out)
+	return o.format == "table" || o.format == "" && o.file == "" && isTerminal
+}
+
 // write writes the report to the file, or to standard output. A file appears
 // whole or not at all.
 func (o output) write(a *app, in report.Input) error {
 	format := o.format
-	width, isTerminal := terminal(a.out)
-	if format == "" {
+	width, _ := terminal(a.out)
+	switch {
+	case o.isTable(a):
+		format = "table"
+	case format == "":
 		format = "json"
-		if isTerminal && o.file == "" {
-			format = "table"
-		}
 	}
 	if o.file == "" {
 		in.Width, in.Color = width, color(a.out)

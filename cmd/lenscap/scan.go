@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -268,9 +269,15 @@ func (a *app) reportRun(ctx context.Context, store finding.Store, run lenscap.Ru
 	if err != nil {
 		return fmt.Errorf("read findings: %w", err)
 	}
-	in := a.input(run, found, cfg.Ledger, cfg.rules)
-	if err := o.write(a, in); err != nil {
+	shown := found
+	if o.isTable(a) {
+		shown = slices.DeleteFunc(slices.Clone(found), func(f lenscap.Finding) bool { return f.Severity <= lenscap.SeverityInfo })
+	}
+	if err := o.write(a, a.input(run, shown, cfg.Ledger, cfg.rules)); err != nil {
 		return err
+	}
+	if n := len(found) - len(shown); n > 0 {
+		a.hint(t("hint: %d findings of level info are not shown; lenscap findings list --severity info lists them", "提示：未显示 %d 个提示级发现；lenscap findings list --severity info 可列出"), n)
 	}
 	return outcome(run, found, a.cfg.Scan.FailOn)
 }
