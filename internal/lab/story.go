@@ -44,6 +44,14 @@ func (s *Story) tell(w *aws.World, seed uint64, now time.Time) error {
 	t.left(w.Account(Production).Region(EastRegion))
 	t.left(w.Account(Acquired).Region(EastRegion))
 	t.others(w.Account(Outsider).Region(EastRegion))
+	for _, account := range []string{Production, Staging, Acquired} {
+		for _, region := range []string{EastRegion, WestRegion} {
+			w.Account(account).Region(region).AddLifecyclePolicy(aws.LifecyclePolicy{ID: Policy, Description: "daily snapshots"})
+		}
+	}
+	t.databases(w.Account(Production).Region(EastRegion))
+	t.databases(w.Account(Acquired).Region(WestRegion))
+	t.standing(w.Account(Production).Region(EastRegion))
 	s.sort()
 	return nil
 }

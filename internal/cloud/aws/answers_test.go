@@ -30,7 +30,7 @@ const (
 // own function to this list.
 func goodAnswers() map[string]answer {
 	all := make(map[string]answer)
-	for _, more := range []map[string]answer{globalAnswers(), guardAnswers(), computeAnswers(), snapshotAnswers(), kmsAnswers(), ebsAnswers()} {
+	for _, more := range []map[string]answer{globalAnswers(), guardAnswers(), computeAnswers(), snapshotAnswers(), kmsAnswers(), ebsAnswers(), managedAnswers()} {
 		maps.Copy(all, more)
 	}
 	return all
@@ -38,10 +38,10 @@ func goodAnswers() map[string]answer {
 
 // restRoutes names operations by method and path.
 func restRoutes() []restRoute {
-	return []restRoute{
+	return append([]restRoute{
 		{"ebs", http.MethodGet, regexp.MustCompile(`^/snapshots/[^/]+/blocks$`), "ListSnapshotBlocks"},
 		{"ebs", http.MethodGet, regexp.MustCompile(`^/snapshots/[^/]+/blocks/\d+$`), "GetSnapshotBlock"},
-	}
+	}, managedRoutes()...)
 }
 
 // ec2Body wraps an answer of EC2, with the page token that the fault asks for.

@@ -35,11 +35,15 @@ type part struct {
 func parts() []part {
 	return []part{
 		guardsPart(),
+		dlmPart(),
 		volumesPart(),
 		instancesPart(),
 		imagesPart(),
 		fpgaPart(),
 		snapshotsPart(),
+		rdsPart(),
+		redshiftPart(),
+		imageBuilderPart(),
 		keysPart(), // last: reads the keys that the others met
 	}
 }

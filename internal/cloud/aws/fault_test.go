@@ -22,7 +22,7 @@ type faultRow struct {
 	only   []fault        // when not all faults apply
 }
 
-func faultRows() []faultRow { return slices.Concat(ec2Rows(), kmsRows()) }
+func faultRows() []faultRow { return slices.Concat(ec2Rows(), kmsRows(), managedRows()) }
 
 func ec2Rows() []faultRow {
 	one := func(k lenscap.Kind) []lenscap.Kind { return []lenscap.Kind{k} }

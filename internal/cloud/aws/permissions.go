@@ -47,6 +47,20 @@ func scanPermissions() []cloud.Permission {
 		allow(featureScan, "ec2:DescribeSnapshots", "list snapshots and find the public ones", "列出快照并找出公开的快照"),
 		allow(featureScan, "ec2:DescribeSnapshotAttribute", "read who may restore a snapshot", "读取谁可以还原某个快照"),
 		allow(featureScan, "ec2:ListSnapshotsInRecycleBin", "list snapshots in the recycle bin", "列出回收站中的快照"),
+		allow(featureScan, callPolicies, "know which lifecycle policies still own snapshots", "了解哪些生命周期策略仍在管理快照"),
+		allow(featureScan, callPolicy, "see which policies share what they make", "查看哪些策略会共享其生成的快照"),
+		allow(featureScan, callDBInstances, "see which database snapshots outlived their database", "找出源数据库已不存在的数据库快照"),
+		allow(featureScan, callDBClusters, "see which cluster snapshots outlived their cluster", "找出源集群已不存在的集群快照"),
+		allow(featureScan, callDBSnapshots, "list database snapshots", "列出数据库快照"),
+		allow(featureScan, callDBSnapshotAttrs, "read who may restore a database snapshot", "读取谁可以还原某个数据库快照"),
+		allow(featureScan, callClusterSnapshots, "list cluster snapshots (Aurora, DocumentDB, Neptune)", "列出集群快照(Aurora、DocumentDB、Neptune)"),
+		allow(featureScan, callClusterAttrs, "read who may restore a cluster snapshot", "读取谁可以还原某个集群快照"),
+		allow(featureScan, callRedshift, "list Redshift snapshots and who may restore them", "列出 Redshift 快照及可还原它们的账号"),
+		allow(featureScan, callRedshiftClusters, "see which Redshift snapshots outlived their cluster", "找出源集群已不存在的 Redshift 快照"),
+		allow(featureScan, callServerless, "list Redshift Serverless snapshots and who may restore them", "列出 Redshift Serverless 快照及可还原它们的账号"),
+		allow(featureScan, callNamespaces, "see which Serverless snapshots outlived their namespace", "找出源命名空间已不存在的 Serverless 快照"),
+		allow(featureScan, callDistributions, "list image distributions", "列出镜像分发配置"),
+		allow(featureScan, callDistribution, "see whom a distribution shares new images with", "查看分发配置把新镜像共享给谁"),
 	}
 }
 

@@ -3,10 +3,15 @@ package aws
 // services is the explicit list of what the lab serves, by signing name.
 func services() map[string]*service {
 	return map[string]*service{
-		"ebs":           ebsService(),
-		"ec2":           ec2Service(),
-		"kms":           kmsService(),
-		"organizations": orgService(),
-		"sts":           stsService(),
+		"dlm":                 dlmService(),
+		"ebs":                 ebsService(),
+		"ec2":                 ec2Service(),
+		"imagebuilder":        imageBuilderService(),
+		"kms":                 kmsService(),
+		"organizations":       orgService(),
+		"rds":                 rdsService(),
+		"redshift":            redshiftService(),
+		"redshift-serverless": serverlessService(),
+		"sts":                 stsService(),
 	}
 }

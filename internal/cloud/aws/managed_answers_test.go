@@ -1,0 +1,76 @@
+package aws
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+
+	"github.com/lenscap/lenscap"
+)
+
+// rdsBody wraps an answer of a query service, with the page token that the
+// fault asks for.
+func rdsBody(op, inner string) answer {
+	return func(q *query) string {
+		marker := ""
+		if q.next != "" {
+			marker = "<Marker>" + q.next + "</Marker>"
+		}
+		return fmt.Sprintf(`<%[1]sResponse><%[1]sResult>%[2]s%[3]s</%[1]sResult></%[1]sResponse>`, op, inner, marker)
+	}
+}
+
+func managedAnswers() map[string]answer {
+	attributes := func(op, result, list, item string) answer {
+		return rdsBody(op, "<"+result+"><"+list+"><"+item+"><AttributeName>restore</AttributeName><AttributeValues><AttributeValue>all</AttributeValue><AttributeValue>"+
+			outsider+"</AttributeValue></AttributeValues></"+item+"></"+list+"></"+result+">")
+	}
+	return map[string]answer{
+		callDBInstances:      rdsBody("DescribeDBInstances", "<DBInstances><DBInstance><DBInstanceIdentifier>shop</DBInstanceIdentifier></DBInstance></DBInstances>"),
+		callDBClusters:       rdsBody("DescribeDBClusters", "<DBClusters></DBClusters>"),
+		callDBSnapshots:      rdsBody("DescribeDBSnapshots", "<DBSnapshots><DBSnapshot><DBSnapshotIdentifier>db-open</DBSnapshotIdentifier><DBInstanceIdentifier>shop</DBInstanceIdentifier><SnapshotType>manual</SnapshotType><Encrypted>false</Encrypted></DBSnapshot></DBSnapshots>"),
+		callDBSnapshotAttrs:  attributes("DescribeDBSnapshotAttributes", "DBSnapshotAttributesResult", "DBSnapshotAttributes", "DBSnapshotAttribute"),
+		callClusterSnapshots: rdsBody("DescribeDBClusterSnapshots", "<DBClusterSnapshots><DBClusterSnapshot><DBClusterSnapshotIdentifier>cluster-open</DBClusterSnapshotIdentifier><DBClusterIdentifier>gone</DBClusterIdentifier><SnapshotType>manual</SnapshotType><StorageEncrypted>false</StorageEncrypted></DBClusterSnapshot></DBClusterSnapshots>"),
+		callClusterAttrs:     attributes("DescribeDBClusterSnapshotAttributes", "DBClusterSnapshotAttributesResult", "DBClusterSnapshotAttributes", "DBClusterSnapshotAttribute"),
+		callRedshiftClusters: rdsBody("DescribeClusters", "<Clusters></Clusters>"),
+		callRedshift: rdsBody("DescribeClusterSnapshots", "<Snapshots><Snapshot><SnapshotIdentifier>wh</SnapshotIdentifier><ClusterIdentifier>c</ClusterIdentifier><Encrypted>false</Encrypted><AccountsWithRestoreAccess><AccountWithRestoreAccess><AccountId>"+
+			outsider+"</AccountId></AccountWithRestoreAccess></AccountsWithRestoreAccess></Snapshot></Snapshots>"),
+		callNamespaces:    jsonBody(`{"namespaces":[{"namespaceName":"n"}]}`, "nextToken"),
+		callServerless:    jsonBody(`{"snapshots":[{"snapshotName":"sl","namespaceName":"n","accountsWithRestoreAccess":["`+outsider+`"]}]}`, "nextToken"),
+		callPolicies:      jsonBody(`{"Policies":[{"PolicyId":"policy-a"}]}`, ""),
+		callPolicy:        jsonBody(`{"Policy":{"PolicyId":"policy-a","PolicyDetails":{"Schedules":[{"ShareRules":[{"TargetAccounts":["`+outsider+`"]}]}]}}}`, ""),
+		callDistributions: jsonBody(`{"distributionConfigurationSummaryList":[{"arn":"arn:dist","name":"d"}]}`, "nextToken"),
+		callDistribution: jsonBody(`{"distributionConfiguration":{"timeoutMinutes":1,"distributions":[{"region":"us-east-1","amiDistributionConfiguration":{"launchPermission":{"userGroups":["all"],"userIds":["`+
+			outsider+`"],"organizationArns":["arn:aws:organizations::111122223333:organization/o-a1"]}}}]}}`, ""),
+	}
+}
+
+func managedRoutes() []restRoute {
+	return []restRoute{
+		{"dlm", http.MethodGet, regexp.MustCompile(`^/policies/?$`), "GetLifecyclePolicies"},
+		{"dlm", http.MethodGet, regexp.MustCompile(`^/policies/[^/]+$`), "GetLifecyclePolicy"},
+		{"imagebuilder", http.MethodPost, regexp.MustCompile(`^/ListDistributionConfigurations$`), "ListDistributionConfigurations"},
+		{"imagebuilder", http.MethodGet, regexp.MustCompile(`^/GetDistributionConfiguration$`), "GetDistributionConfiguration"},
+	}
+}
+
+func managedRows() []faultRow {
+	const assets, grants, lineage = lenscap.AspectAssets, lenscap.AspectGrants, lenscap.AspectLineage
+	db, policy := []lenscap.Kind{lenscap.KindDatabaseSnapshot}, []lenscap.Kind{lenscap.KindSharePolicy}
+	return []faultRow{
+		{op: callDBInstances, paged: true, aspect: lineage, kinds: db},
+		{op: callDBClusters, paged: true, aspect: lineage, kinds: db},
+		{op: callDBSnapshots, paged: true, aspect: assets, kinds: db, open: db},
+		{op: callDBSnapshotAttrs, aspect: grants, kinds: db, asset: "db-open"},
+		{op: callClusterSnapshots, paged: true, aspect: assets, kinds: db, open: db},
+		{op: callClusterAttrs, aspect: grants, kinds: db, asset: "cluster-open"},
+		{op: callRedshiftClusters, paged: true, aspect: lineage, kinds: db},
+		{op: callRedshift, paged: true, aspect: assets, kinds: db, open: db},
+		{op: callNamespaces, paged: true, aspect: lineage, kinds: db},
+		{op: callServerless, paged: true, aspect: assets, kinds: db, open: db},
+		{op: callPolicies, aspect: assets, kinds: policy, open: policy},
+		{op: callPolicy, aspect: grants, kinds: policy, asset: "policy-a"},
+		{op: callDistributions, paged: true, aspect: assets, kinds: policy, open: policy},
+		{op: callDistribution, aspect: grants, kinds: policy, asset: "arn:dist"},
+	}
+}
