@@ -36,6 +36,7 @@ func parts() []part {
 	return []part{
 		guardsPart(),
 		dlmPart(),
+		backupPart(),
 		volumesPart(),
 		instancesPart(),
 		imagesPart(),

@@ -35,6 +35,12 @@ func managedAnswers() map[string]answer {
 		callRedshiftClusters: rdsBody("DescribeClusters", "<Clusters></Clusters>"),
 		callRedshift: rdsBody("DescribeClusterSnapshots", "<Snapshots><Snapshot><SnapshotIdentifier>wh</SnapshotIdentifier><ClusterIdentifier>c</ClusterIdentifier><Encrypted>false</Encrypted><AccountsWithRestoreAccess><AccountWithRestoreAccess><AccountId>"+
 			outsider+"</AccountId></AccountWithRestoreAccess></AccountsWithRestoreAccess></Snapshot></Snapshots>"),
+		callPlans:  jsonBody(`{"BackupPlansList":[{"BackupPlanId":"plan"}]}`, "NextToken"),
+		callVaults: jsonBody(`{"BackupVaultList":[{"BackupVaultName":"vault"}]}`, "NextToken"),
+		callVaultPolicy: func(*query) string {
+			return `{"Policy":"{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"backup:*\",\"Resource\":\"*\"}}"}`
+		},
+		callPoints:        jsonBody(`{"RecoveryPoints":[{"RecoveryPointArn":"arn:aws:backup:us-east-1:111122223333:recovery-point:p","IsEncrypted":false,"CreatedBy":{"BackupPlanId":"plan"}}]}`, "NextToken"),
 		callNamespaces:    jsonBody(`{"namespaces":[{"namespaceName":"n"}]}`, "nextToken"),
 		callServerless:    jsonBody(`{"snapshots":[{"snapshotName":"sl","namespaceName":"n","accountsWithRestoreAccess":["`+outsider+`"]}]}`, "nextToken"),
 		callPolicies:      jsonBody(`{"Policies":[{"PolicyId":"policy-a"}]}`, ""),
@@ -47,6 +53,10 @@ func managedAnswers() map[string]answer {
 
 func managedRoutes() []restRoute {
 	return []restRoute{
+		{"backup", http.MethodGet, regexp.MustCompile(`^/backup/plans/?$`), "ListBackupPlans"},
+		{"backup", http.MethodGet, regexp.MustCompile(`^/backup-vaults/?$`), "ListBackupVaults"},
+		{"backup", http.MethodGet, regexp.MustCompile(`^/backup-vaults/[^/]+/access-policy$`), "GetBackupVaultAccessPolicy"},
+		{"backup", http.MethodGet, regexp.MustCompile(`^/backup-vaults/[^/]+/recovery-points/?$`), "ListRecoveryPointsByBackupVault"},
 		{"dlm", http.MethodGet, regexp.MustCompile(`^/policies/?$`), "GetLifecyclePolicies"},
 		{"dlm", http.MethodGet, regexp.MustCompile(`^/policies/[^/]+$`), "GetLifecyclePolicy"},
 		{"imagebuilder", http.MethodPost, regexp.MustCompile(`^/ListDistributionConfigurations$`), "ListDistributionConfigurations"},
@@ -68,6 +78,10 @@ func managedRows() []faultRow {
 		{op: callRedshift, paged: true, aspect: assets, kinds: db, open: db},
 		{op: callNamespaces, paged: true, aspect: lineage, kinds: db},
 		{op: callServerless, paged: true, aspect: assets, kinds: db, open: db},
+		{op: callPlans, paged: true, aspect: lineage, kinds: []lenscap.Kind{lenscap.KindBackup}},
+		{op: callVaults, paged: true, aspect: assets, kinds: []lenscap.Kind{lenscap.KindBackupVault}, open: []lenscap.Kind{lenscap.KindBackupVault, lenscap.KindBackup}},
+		{op: callVaultPolicy, aspect: grants, kinds: []lenscap.Kind{lenscap.KindBackupVault}, asset: "vault", only: []fault{denied, throttled, hanging, garbled, optIn}},
+		{op: callPoints, paged: true, aspect: assets, kinds: []lenscap.Kind{lenscap.KindBackup}, open: []lenscap.Kind{lenscap.KindBackup}},
 		{op: callPolicies, aspect: assets, kinds: policy, open: policy},
 		{op: callPolicy, aspect: grants, kinds: policy, asset: "policy-a"},
 		{op: callDistributions, paged: true, aspect: assets, kinds: policy, open: policy},

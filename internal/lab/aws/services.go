@@ -3,6 +3,7 @@ package aws
 // services is the explicit list of what the lab serves, by signing name.
 func services() map[string]*service {
 	return map[string]*service{
+		"backup":              backupService(),
 		"dlm":                 dlmService(),
 		"ebs":                 ebsService(),
 		"ec2":                 ec2Service(),
