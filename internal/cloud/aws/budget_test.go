@@ -63,7 +63,7 @@ func TestBudget(t *testing.T) {
 		}
 	}
 	if snapshots != 10_001 || public != 1 { // and one in the recycle bin
-		t.Errorf("%d snapshots, %d public, want 10001 and 1", snapshots, public)
+		t.Errorf("%d snapshots, %d public, want 10001 and 1; gaps %+v", snapshots, public, sink.AllGaps())
 	}
 }
 

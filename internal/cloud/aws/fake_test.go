@@ -201,7 +201,7 @@ var testNow = time.Date(2026, time.November, 24, 12, 0, 0, 0, time.UTC)
 
 // quick is the tuning of the tests: the same steps, without the waiting.
 var quick = tuning{
-	attempts: 2, maxBackoff: time.Millisecond, timeout: 150 * time.Millisecond,
+	attempts: 2, maxBackoff: time.Millisecond, timeout: 500 * time.Millisecond,
 	trip: 1000, rest: time.Minute, rate: 1e6,
 }
 
