@@ -14,9 +14,7 @@ func (t *teller) productionEast(r *aws.Region) {
 	t.kept(r)
 	t.fpga(r, "matcher-v1", verdict(lenscap.VerdictLivePublic, lenscap.Yes, "a public FPGA image"), aws.Everyone)
 	t.fpga(r, "matcher-v2", verdict(lenscap.VerdictUntrustedShare, lenscap.Yes, "an FPGA image shared with a stranger"), shared(Outsider)...)
-	r.AddStoreTask(aws.ExportTask{Of: t.id("ami"), Bucket: StoreBucket, Key: "golden-2026.bin", Started: t.days(30)})
-	r.AddImageExport(aws.ExportTask{ID: t.id("export-ami"), Of: t.id("ami"), Bucket: ExportBucket, Key: "images/", Format: "vmdk", Started: t.days(25)})
-	r.AddInstanceExport(aws.ExportTask{ID: t.id("export-i"), Of: t.id("i"), Bucket: ExportBucket, Key: "vm/erp.vmdk", Format: "vmdk", Started: t.days(22)})
+	t.exports(r)
 }
 
 // public: two snapshots open to everybody. The first has a private copy with

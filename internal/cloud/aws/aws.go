@@ -45,6 +45,7 @@ func parts() []part {
 		rdsPart(),
 		redshiftPart(),
 		imageBuilderPart(),
+		exportsPart(),
 		keysPart(), // last: reads the keys that the others met
 	}
 }

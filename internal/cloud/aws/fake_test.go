@@ -105,6 +105,9 @@ func (f *fake) names(r *http.Request) string {
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		return service + ":" + target[strings.LastIndex(target, ".")+1:]
 	}
+	if service == "s3" {
+		return "s3:" + s3Operation(r)
+	}
 	for _, route := range f.rest {
 		if route.service == service && route.method == r.Method && route.path.MatchString(r.URL.Path) {
 			return service + ":" + route.op
@@ -201,7 +204,7 @@ var testNow = time.Date(2026, time.November, 24, 12, 0, 0, 0, time.UTC)
 
 // quick is the tuning of the tests: the same steps, without the waiting.
 var quick = tuning{
-	attempts: 2, maxBackoff: time.Millisecond, timeout: 500 * time.Millisecond,
+	attempts: 2, maxBackoff: time.Millisecond, timeout: 300 * time.Millisecond,
 	trip: 1000, rest: time.Minute, rate: 1e6,
 }
 

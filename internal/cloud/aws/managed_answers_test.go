@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strings"
 
 	"github.com/lenscap/lenscap"
 )
@@ -40,7 +41,22 @@ func managedAnswers() map[string]answer {
 		callVaultPolicy: func(*query) string {
 			return `{"Policy":"{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"backup:*\",\"Resource\":\"*\"}}"}`
 		},
-		callPoints:        jsonBody(`{"RecoveryPoints":[{"RecoveryPointArn":"arn:aws:backup:us-east-1:111122223333:recovery-point:p","IsEncrypted":false,"CreatedBy":{"BackupPlanId":"plan"}}]}`, "NextToken"),
+		callPoints:      jsonBody(`{"RecoveryPoints":[{"RecoveryPointArn":"arn:aws:backup:us-east-1:111122223333:recovery-point:p","IsEncrypted":false,"CreatedBy":{"BackupPlanId":"plan"}}]}`, "NextToken"),
+		callStoreTasks:  ec2Body("DescribeStoreImageTasks", "<storeImageTaskResultSet><item><amiId>ami-0a0a0a0a</amiId><bucket>bkt</bucket><s3objectKey>disk.bin</s3objectKey></item></storeImageTaskResultSet>"),
+		callImageExport: ec2Body("DescribeExportImageTasks", "<exportImageTaskSet></exportImageTaskSet>"),
+		callVMExport:    ec2Body("DescribeExportTasks", "<exportTaskSet></exportTaskSet>"),
+		"s3:HeadObject": func(*query) string { return "" },
+		"s3:GetBucketPolicy": func(*query) string {
+			return `{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}}`
+		},
+		"s3:GetBucketAcl": func(*query) string { return "<AccessControlPolicy><Owner><ID>me</ID></Owner></AccessControlPolicy>" },
+		"s3:GetObjectAcl": func(*query) string { return "<AccessControlPolicy><Owner><ID>me</ID></Owner></AccessControlPolicy>" },
+		"s3:GetPublicAccessBlock": func(*query) string {
+			return "<PublicAccessBlockConfiguration><IgnorePublicAcls>false</IgnorePublicAcls></PublicAccessBlockConfiguration>"
+		},
+		"s3:AccountPublicAccessBlock": func(*query) string {
+			return "<PublicAccessBlockConfiguration><IgnorePublicAcls>false</IgnorePublicAcls></PublicAccessBlockConfiguration>"
+		},
 		callNamespaces:    jsonBody(`{"namespaces":[{"namespaceName":"n"}]}`, "nextToken"),
 		callServerless:    jsonBody(`{"snapshots":[{"snapshotName":"sl","namespaceName":"n","accountsWithRestoreAccess":["`+outsider+`"]}]}`, "nextToken"),
 		callPolicies:      jsonBody(`{"Policies":[{"PolicyId":"policy-a"}]}`, ""),
@@ -64,8 +80,30 @@ func managedRoutes() []restRoute {
 	}
 }
 
+// s3Operation names an operation of S3 or S3 Control, which share a signing name.
+func s3Operation(r *http.Request) string {
+	q, path := r.URL.Query(), strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	switch {
+	case path[0] == "v20180820":
+		return "AccountPublicAccessBlock"
+	case r.Method == http.MethodHead:
+		return "HeadObject"
+	case q.Has("policy"):
+		return "GetBucketPolicy"
+	case q.Has("publicAccessBlock"):
+		return "GetPublicAccessBlock"
+	case q.Has("acl") && len(path) > 1:
+		return "GetObjectAcl"
+	case q.Has("acl"):
+		return "GetBucketAcl"
+	}
+	return r.Method
+}
+
 func managedRows() []faultRow {
-	const assets, grants, lineage = lenscap.AspectAssets, lenscap.AspectGrants, lenscap.AspectLineage
+	const assets, grants, guards, lineage = lenscap.AspectAssets, lenscap.AspectGrants, lenscap.AspectGuards, lenscap.AspectLineage
+	object := []lenscap.Kind{lenscap.KindDiskObject}
+	blunt := []fault{denied, hanging} // what shows without a body, as HEAD answers
 	db, policy := []lenscap.Kind{lenscap.KindDatabaseSnapshot}, []lenscap.Kind{lenscap.KindSharePolicy}
 	return []faultRow{
 		{op: callDBInstances, paged: true, aspect: lineage, kinds: db},
@@ -78,6 +116,14 @@ func managedRows() []faultRow {
 		{op: callRedshift, paged: true, aspect: assets, kinds: db, open: db},
 		{op: callNamespaces, paged: true, aspect: lineage, kinds: db},
 		{op: callServerless, paged: true, aspect: assets, kinds: db, open: db},
+		{op: callStoreTasks, paged: true, aspect: assets, kinds: object, open: object},
+		{op: callImageExport, paged: true, aspect: assets, kinds: object, open: object},
+		{op: callVMExport, aspect: assets, kinds: object, open: object},
+		{op: callHead, aspect: grants, kinds: object, asset: "bkt/disk.bin", only: blunt},
+		{op: callBucketPolicy, aspect: grants, kinds: object, asset: "bkt/disk.bin", only: blunt},
+		{op: callBucketACL, aspect: grants, kinds: object, asset: "bkt/disk.bin", only: blunt},
+		{op: callObjectACL, aspect: grants, kinds: object, asset: "bkt/disk.bin", only: blunt},
+		{op: callBucketBlock, aspect: guards, kinds: object, only: blunt},
 		{op: callPlans, paged: true, aspect: lineage, kinds: []lenscap.Kind{lenscap.KindBackup}},
 		{op: callVaults, paged: true, aspect: assets, kinds: []lenscap.Kind{lenscap.KindBackupVault}, open: []lenscap.Kind{lenscap.KindBackupVault, lenscap.KindBackup}},
 		{op: callVaultPolicy, aspect: grants, kinds: []lenscap.Kind{lenscap.KindBackupVault}, asset: "vault", only: []fault{denied, throttled, hanging, garbled, optIn}},

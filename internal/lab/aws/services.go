@@ -13,6 +13,7 @@ func services() map[string]*service {
 		"rds":                 rdsService(),
 		"redshift":            redshiftService(),
 		"redshift-serverless": serverlessService(),
+		"s3":                  s3Service(),
 		"sts":                 stsService(),
 	}
 }
