@@ -8,6 +8,8 @@ package aws
 
 import (
 	"context"
+	"errors"
+	"net"
 	"sync"
 	"time"
 
@@ -35,12 +37,12 @@ type part struct {
 func parts() []part {
 	return []part{
 		guardsPart(),
-		dlmPart(),
-		backupPart(),
 		volumesPart(),
 		instancesPart(),
 		imagesPart(),
 		fpgaPart(),
+		dlmPart(),    // before the snapshots, which its policies
+		backupPart(), // and plans may own
 		snapshotsPart(),
 		rdsPart(),
 		redshiftPart(),
@@ -111,7 +113,19 @@ func (r *region) gap(ctx context.Context, call string, err error, aspect lenscap
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if r.notOffered(err) {
+		return nil
+	}
 	return r.sink.Gap(r.gapOf(call, err, aspect, kinds...))
+}
+
+// notOffered tells that a service has no endpoint in this region: its name does
+// not exist, though EC2's in the same region does and has answered. A service
+// that is not there holds nothing, so this hides nothing; without EC2's answer
+// the resolver itself may be at fault, and it is a gap like any other.
+func (r *region) notOffered(err error) bool {
+	dns, ok := errors.AsType[*net.DNSError](err)
+	return ok && dns.IsNotFound && r.volumes.complete && !r.custom()
 }
 
 // proof is an answer of this moment.

@@ -25,7 +25,11 @@ func dlmPart() part {
 			if err := r.gap(ctx, callPolicies, err, lenscap.AspectAssets, lenscap.KindSharePolicy); err != nil {
 				return err
 			}
-			return r.covered(lenscap.KindSharePolicy, 0, lenscap.CoverageFailed)
+			state := lenscap.CoverageFailed
+			if r.notOffered(err) {
+				state = lenscap.CoverageComplete
+			}
+			return r.covered(lenscap.KindSharePolicy, 0, state)
 		}
 		policies := r.living(ownerPolicy)
 		n := 0

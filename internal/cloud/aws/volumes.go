@@ -24,7 +24,7 @@ func (r *region) listing(ctx context.Context, kind lenscap.Kind, call string, on
 		return next, err
 	})
 	state := lenscap.CoverageComplete
-	if err != nil {
+	if err != nil && !r.notOffered(err) {
 		if err := asSink(err); err != nil {
 			return false, err
 		}
