@@ -51,6 +51,7 @@ func (s *Story) tell(w *aws.World, seed uint64, now time.Time) error {
 	}
 	t.databases(w.Account(Production).Region(EastRegion))
 	t.databases(w.Account(Acquired).Region(WestRegion))
+	t.lightsail(w.Account(Acquired).Region(EastRegion))
 	t.backups(w.Account(Production).Region(WestRegion))
 	t.standing(w.Account(Production).Region(EastRegion))
 	s.sort()

@@ -54,6 +54,23 @@ func (t *teller) redshift(r *aws.Region, key *aws.Key) {
 	snap(aws.RedshiftSnapshot{ID: "adhoc-daily", Source: "adhoc", Serverless: true, Key: key.ARN()}, Truth{Verdict: lenscap.VerdictPrivate, Why: "a private serverless snapshot"})
 }
 
+// lightsail are snapshots of the small machines: of one that runs, of two that
+// are gone.
+func (t *teller) lightsail(r *aws.Region) {
+	r.AddLightsail("instance", "blog")
+	add := func(kind lenscap.Kind, s aws.LightsailSnapshot, truth Truth) {
+		s.Created = t.days(200)
+		truth.Verdict = lenscap.VerdictPrivate
+		t.know(r, kind, r.AddLightsailSnapshot(s), truth)
+	}
+	gone := []lenscap.ResidueKind{lenscap.ResidueInstanceGone}
+	add(lenscap.KindDiskSnapshot, aws.LightsailSnapshot{Name: "blog-1", Form: "instance", From: "blog"}, Truth{Why: "a snapshot of a machine that runs"})
+	add(lenscap.KindDiskSnapshot, aws.LightsailSnapshot{Name: "old-site", Form: "instance", From: "old-site"}, Truth{Residues: gone, Why: "a snapshot of a small machine that is gone"})
+	add(lenscap.KindDiskSnapshot, aws.LightsailSnapshot{Name: "old-data", Form: "disk", From: "old-data"},
+		Truth{Residues: []lenscap.ResidueKind{lenscap.ResidueVolumeGone}, Why: "a snapshot of a disk that is gone"})
+	add(lenscap.KindDatabaseSnapshot, aws.LightsailSnapshot{Name: "old-db", Form: "database", From: "old-db"}, Truth{Residues: gone, Why: "a snapshot of a small database that is gone"})
+}
+
 // standing are policies that share what does not exist yet.
 func (t *teller) standing(r *aws.Region) {
 	r.AddLifecyclePolicy(aws.LifecyclePolicy{ID: "policy-0feed0feed0feed01", Description: "nightly copies for a contractor", Targets: []string{Outsider}})

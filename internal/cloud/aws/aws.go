@@ -48,6 +48,7 @@ func parts() []part {
 		redshiftPart(),
 		imageBuilderPart(),
 		exportsPart(),
+		lightsailPart(),
 		keysPart(), // last: reads the keys that the others met
 	}
 }

@@ -57,11 +57,17 @@ func managedAnswers() map[string]answer {
 		"s3:AccountPublicAccessBlock": func(*query) string {
 			return "<PublicAccessBlockConfiguration><IgnorePublicAcls>false</IgnorePublicAcls></PublicAccessBlockConfiguration>"
 		},
-		callNamespaces:    jsonBody(`{"namespaces":[{"namespaceName":"n"}]}`, "nextToken"),
-		callServerless:    jsonBody(`{"snapshots":[{"snapshotName":"sl","namespaceName":"n","accountsWithRestoreAccess":["`+outsider+`"]}]}`, "nextToken"),
-		callPolicies:      jsonBody(`{"Policies":[{"PolicyId":"policy-a"}]}`, ""),
-		callPolicy:        jsonBody(`{"Policy":{"PolicyId":"policy-a","PolicyDetails":{"Schedules":[{"ShareRules":[{"TargetAccounts":["`+outsider+`"]}]}]}}}`, ""),
-		callDistributions: jsonBody(`{"distributionConfigurationSummaryList":[{"arn":"arn:dist","name":"d"}]}`, "nextToken"),
+		callLightInstances: jsonBody(`{"instanceSnapshots":[{"name":"li","arn":"arn:li","fromInstanceName":"m"}]}`, "nextPageToken"),
+		callLightDisks:     jsonBody(`{"diskSnapshots":[{"name":"ld","arn":"arn:ld","fromDiskName":"d"}]}`, "nextPageToken"),
+		callLightDatabases: jsonBody(`{"relationalDatabaseSnapshots":[{"name":"lr","arn":"arn:lr","fromRelationalDatabaseName":"r"}]}`, "nextPageToken"),
+		callLightMachines:  jsonBody(`{"instances":[{"name":"m"}]}`, "nextPageToken"),
+		callLightVolumes:   jsonBody(`{"disks":[]}`, "nextPageToken"),
+		callLightEngines:   jsonBody(`{"relationalDatabases":[]}`, "nextPageToken"),
+		callNamespaces:     jsonBody(`{"namespaces":[{"namespaceName":"n"}]}`, "nextToken"),
+		callServerless:     jsonBody(`{"snapshots":[{"snapshotName":"sl","namespaceName":"n","accountsWithRestoreAccess":["`+outsider+`"]}]}`, "nextToken"),
+		callPolicies:       jsonBody(`{"Policies":[{"PolicyId":"policy-a"}]}`, ""),
+		callPolicy:         jsonBody(`{"Policy":{"PolicyId":"policy-a","PolicyDetails":{"Schedules":[{"ShareRules":[{"TargetAccounts":["`+outsider+`"]}]}]}}}`, ""),
+		callDistributions:  jsonBody(`{"distributionConfigurationSummaryList":[{"arn":"arn:dist","name":"d"}]}`, "nextToken"),
 		callDistribution: jsonBody(`{"distributionConfiguration":{"timeoutMinutes":1,"distributions":[{"region":"us-east-1","amiDistributionConfiguration":{"launchPermission":{"userGroups":["all"],"userIds":["`+
 			outsider+`"],"organizationArns":["arn:aws:organizations::111122223333:organization/o-a1"]}}}]}}`, ""),
 	}
@@ -102,6 +108,7 @@ func s3Operation(r *http.Request) string {
 
 func managedRows() []faultRow {
 	const assets, grants, guards, lineage = lenscap.AspectAssets, lenscap.AspectGrants, lenscap.AspectGuards, lenscap.AspectLineage
+	disk := []lenscap.Kind{lenscap.KindDiskSnapshot}
 	object := []lenscap.Kind{lenscap.KindDiskObject}
 	blunt := []fault{denied, hanging} // what shows without a body, as HEAD answers
 	db, policy := []lenscap.Kind{lenscap.KindDatabaseSnapshot}, []lenscap.Kind{lenscap.KindSharePolicy}
@@ -116,6 +123,12 @@ func managedRows() []faultRow {
 		{op: callRedshift, paged: true, aspect: assets, kinds: db, open: db},
 		{op: callNamespaces, paged: true, aspect: lineage, kinds: db},
 		{op: callServerless, paged: true, aspect: assets, kinds: db, open: db},
+		{op: callLightInstances, paged: true, aspect: assets, kinds: disk, open: disk},
+		{op: callLightDisks, paged: true, aspect: assets, kinds: disk, open: disk},
+		{op: callLightDatabases, paged: true, aspect: assets, kinds: db, open: db},
+		{op: callLightMachines, paged: true, aspect: lineage, kinds: disk},
+		{op: callLightVolumes, paged: true, aspect: lineage, kinds: disk},
+		{op: callLightEngines, paged: true, aspect: lineage, kinds: db},
 		{op: callStoreTasks, paged: true, aspect: assets, kinds: object, open: object},
 		{op: callImageExport, paged: true, aspect: assets, kinds: object, open: object},
 		{op: callVMExport, aspect: assets, kinds: object, open: object},

@@ -9,6 +9,7 @@ func services() map[string]*service {
 		"ec2":                 ec2Service(),
 		"imagebuilder":        imageBuilderService(),
 		"kms":                 kmsService(),
+		"lightsail":           lightsailService(),
 		"organizations":       orgService(),
 		"rds":                 rdsService(),
 		"redshift":            redshiftService(),
