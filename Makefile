@@ -27,8 +27,9 @@ demo: build
 tools:
 	@./scripts/tools.sh
 
+# One package at a time: several of them run servers and hold them to time limits.
 test: tools
-	$(GO) test -tags $(TAGS) -timeout 20m ./...
+	$(GO) test -p 1 -tags $(TAGS) -timeout 20m ./...
 
 race: tools
 	$(GO) test -race -tags $(TAGS) -timeout 40m ./...
