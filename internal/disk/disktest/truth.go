@@ -123,6 +123,12 @@ func Facts(t testing.TB, f *fsys.FS) map[string]Fact {
 func Compare(t testing.TB, f *fsys.FS, want map[string]Fact) {
 	t.Helper()
 	got := Facts(t, f)
+	// The tool that makes an image touches its root (lost+found) after it took
+	// the folder's time over.
+	if root, ok := got["."]; ok {
+		root.Mtime = want["."].Mtime
+		got["."] = root
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		if len(diff) > 4000 {
 			diff = diff[:4000] + "…"
