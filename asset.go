@@ -115,9 +115,13 @@ type Encryption struct {
 	Encrypted Tri    `json:"encrypted,omitempty"`
 	Key       string `json:"key,omitempty"` // the key's ID as the cloud names it; matches [Key.Ref].ID or an alias of it
 	// Manager is who manages the key: "provider" (a default key, which can't be
-	// shared), "customer", or empty when not known.
+	// shared), "customer", "service" ([KeyOfService]), or empty when not known.
 	Manager string `json:"manager,omitempty"`
 }
+
+// KeyOfService is the manager of a key that the service itself uses for whoever
+// it lets in: such encryption keeps nobody out.
+const KeyOfService = "service"
 
 // Link is one step of lineage: another asset, and whether it still exists.
 type Link struct {

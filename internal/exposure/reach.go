@@ -122,6 +122,10 @@ func (c *judgement) key(reach *lenscap.Reach) {
 			"它用云厂商默认密钥加密，他人无法使用该密钥"))
 		return
 	}
+	if enc.Manager == lenscap.KeyOfService {
+		reach.Why = append(reach.Why, text("the service decrypts it for whoever it lets in", "服务会为所有获准访问者解密"))
+		return
+	}
 	key := c.r.view.Key(enc.Key)
 	if key == nil {
 		c.doubt(reach, lenscap.Gap{

@@ -8,7 +8,8 @@ import (
 )
 
 // backups are vaults: one that everybody may copy from, one for the own
-// organization, one without a policy; and what is in them.
+// organization, one without a policy, two air-gapped ones that AWS RAM shares;
+// and what is in them.
 func (t *teller) backups(r *aws.Region) {
 	key := t.key(r, aws.Key{Alias: "alias/backups"})
 	plan := "3f1c0a4e-0000-4000-8000-00000000c0de"
@@ -38,4 +39,15 @@ func (t *teller) backups(r *aws.Region) {
 	vault("shop-family", `"*"`, `,"Condition":{"StringEquals":{"aws:PrincipalOrgID":"`+Organization+`"}}`, 2,
 		Truth{Verdict: lenscap.VerdictOrgShare, Readable: lenscap.Yes, Why: "a vault for the organization"})
 	vault("shop-plain", "", "", 3, Truth{Verdict: lenscap.VerdictPrivate, Why: "a vault without a policy"})
+	airGapped := func(name, with string, n int, truth Truth) {
+		v := aws.Vault{Name: name, AirGapped: true, SharedWith: []string{with}, Points: []aws.RecoveryPoint{point(n)}}
+		r.AddVault(v)
+		t.know(r, lenscap.KindBackupVault, name, truth)
+		truth.Why += " (a recovery point in it)"
+		t.know(r, lenscap.KindBackup, v.Points[0].ARN, truth)
+	}
+	airGapped("shop-airgap-stranger", Outsider, 4,
+		Truth{Verdict: lenscap.VerdictUntrustedShare, Readable: lenscap.Yes, Why: "an air-gapped vault shared by RAM with a stranger"})
+	airGapped("shop-airgap-family", "arn:aws:organizations::"+Production+":organization/"+Organization, 5,
+		Truth{Verdict: lenscap.VerdictOrgShare, Readable: lenscap.Yes, Why: "an air-gapped vault shared by RAM with the organization"})
 }

@@ -3,7 +3,9 @@ package aws
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/backup"
@@ -89,7 +91,7 @@ func (r *region) vault(ctx context.Context, client *backup.Client, v *backuptype
 	a := lenscap.Asset{
 		Ref: r.ref(lenscap.KindBackupVault, name), Name: name, State: strings.ToLower(string(v.VaultState)), Created: awssdk.ToTime(v.CreationDate),
 		Encryption: r.encryption(awssdk.Bool(true), v.EncryptionKeyArn), // vaults always are
-		Attrs:      attrs("arn", awssdk.ToString(v.BackupVaultArn), "type", string(v.VaultType)),
+		Attrs:      attrs("arn", awssdk.ToString(v.BackupVaultArn), "type", string(v.VaultType), "lock", r.vaultLock(v)),
 	}
 	out, err := client.GetBackupVaultAccessPolicy(ctx, &backup.GetBackupVaultAccessPolicyInput{BackupVaultName: &name})
 	var none *backuptypes.ResourceNotFoundException
@@ -106,7 +108,37 @@ func (r *region) vault(ctx context.Context, client *backup.Client, v *backuptype
 	if err != nil {
 		a.Gaps = append(a.Gaps, r.assetGap(a.Ref, callVaultPolicy, err))
 	}
+	if v.VaultType == backuptypes.VaultTypeLogicallyAirGappedBackupVault {
+		// Only these can be shared by AWS RAM, and whoever is let in restores
+		// from them directly (AWS Backup guide, "Logically air-gapped vault").
+		shared, err := r.resourceShares(ctx, a.Attrs["arn"], lenscap.AccessRead, lenscap.AccessCopy)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if a.Grants = append(a.Grants, shared...); err != nil {
+			a.Gaps = append(a.Gaps, r.assetGap(a.Ref, callShares, err))
+		}
+	}
 	return r.give(a, n)
+}
+
+// vaultLock tells of a vault lock: until when it can still be lifted, and how
+// long what is in the vault can't be deleted. A lock holds back no reader.
+func (r *region) vaultLock(v *backuptypes.BackupVaultListMember) string {
+	if !awssdk.ToBool(v.Locked) {
+		return ""
+	}
+	state := "compliance" // can't be lifted by anybody
+	switch {
+	case v.LockDate == nil:
+		state = "governance"
+	case v.LockDate.After(r.now):
+		state = "compliance from " + v.LockDate.UTC().Format(time.DateOnly)
+	}
+	if days := awssdk.ToInt64(v.MinRetentionDays); days > 0 {
+		state += fmt.Sprintf(", at least %d days", days)
+	}
+	return state
 }
 
 // recoveryPoints lists what is in each vault.
@@ -157,6 +189,9 @@ func (r *region) recoveryPoint(p *backuptypes.RecoveryPointByBackupVault, vault 
 		Created: awssdk.ToTime(p.CreationDate), LastUsed: awssdk.ToTime(p.LastRestoreTime), Size: awssdk.ToInt64(p.BackupSizeInBytes),
 		Encryption: r.encryption(awssdk.Bool(p.IsEncrypted), p.EncryptionKeyArn), Lineage: lenscap.Lineage{Vault: &in},
 		Attrs: attrs("resource_type", awssdk.ToString(p.ResourceType), "resource", awssdk.ToString(p.ResourceArn)),
+	}
+	if p.EncryptionKeyType == backuptypes.EncryptionKeyTypeAwsOwnedKmsKey {
+		a.Encryption.Manager = lenscap.KeyOfService
 	}
 	if by := p.CreatedBy; by != nil && awssdk.ToString(by.BackupPlanId) != "" {
 		id := *by.BackupPlanId

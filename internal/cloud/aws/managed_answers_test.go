@@ -37,10 +37,11 @@ func managedAnswers() map[string]answer {
 		callRedshift: rdsBody("DescribeClusterSnapshots", "<Snapshots><Snapshot><SnapshotIdentifier>wh</SnapshotIdentifier><ClusterIdentifier>c</ClusterIdentifier><Encrypted>false</Encrypted><AccountsWithRestoreAccess><AccountWithRestoreAccess><AccountId>"+
 			outsider+"</AccountId></AccountWithRestoreAccess></AccountsWithRestoreAccess></Snapshot></Snapshots>"),
 		callPlans:  jsonBody(`{"BackupPlansList":[{"BackupPlanId":"plan"}]}`, "NextToken"),
-		callVaults: jsonBody(`{"BackupVaultList":[{"BackupVaultName":"vault"}]}`, "NextToken"),
+		callVaults: jsonBody(`{"BackupVaultList":[{"BackupVaultName":"vault","BackupVaultArn":"arn:vault","VaultType":"LOGICALLY_AIR_GAPPED_BACKUP_VAULT","Locked":true,"MinRetentionDays":7}]}`, "NextToken"),
 		callVaultPolicy: func(*query) string {
 			return `{"Policy":"{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"backup:*\",\"Resource\":\"*\"}}"}`
 		},
+		callShares:      jsonBody(`{"principals":[{"id":"`+outsider+`","resourceShareArn":"arn:share"}]}`, "nextToken"),
 		callPoints:      jsonBody(`{"RecoveryPoints":[{"RecoveryPointArn":"arn:aws:backup:us-east-1:111122223333:recovery-point:p","IsEncrypted":false,"CreatedBy":{"BackupPlanId":"plan"}}]}`, "NextToken"),
 		callStoreTasks:  ec2Body("DescribeStoreImageTasks", "<storeImageTaskResultSet><item><amiId>ami-0a0a0a0a</amiId><bucket>bkt</bucket><s3objectKey>disk.bin</s3objectKey></item></storeImageTaskResultSet>"),
 		callImageExport: ec2Body("DescribeExportImageTasks", "<exportImageTaskSet></exportImageTaskSet>"),
@@ -79,6 +80,7 @@ func managedRoutes() []restRoute {
 		{"backup", http.MethodGet, regexp.MustCompile(`^/backup-vaults/?$`), "ListBackupVaults"},
 		{"backup", http.MethodGet, regexp.MustCompile(`^/backup-vaults/[^/]+/access-policy$`), "GetBackupVaultAccessPolicy"},
 		{"backup", http.MethodGet, regexp.MustCompile(`^/backup-vaults/[^/]+/recovery-points/?$`), "ListRecoveryPointsByBackupVault"},
+		{"ram", http.MethodPost, regexp.MustCompile(`^/listprincipals$`), "ListPrincipals"},
 		{"dlm", http.MethodGet, regexp.MustCompile(`^/policies/?$`), "GetLifecyclePolicies"},
 		{"dlm", http.MethodGet, regexp.MustCompile(`^/policies/[^/]+$`), "GetLifecyclePolicy"},
 		{"imagebuilder", http.MethodPost, regexp.MustCompile(`^/ListDistributionConfigurations$`), "ListDistributionConfigurations"},
@@ -140,6 +142,7 @@ func managedRows() []faultRow {
 		{op: callPlans, paged: true, aspect: lineage, kinds: []lenscap.Kind{lenscap.KindBackup}},
 		{op: callVaults, paged: true, aspect: assets, kinds: []lenscap.Kind{lenscap.KindBackupVault}, open: []lenscap.Kind{lenscap.KindBackupVault, lenscap.KindBackup}},
 		{op: callVaultPolicy, aspect: grants, kinds: []lenscap.Kind{lenscap.KindBackupVault}, asset: "vault", only: []fault{denied, throttled, hanging, garbled, optIn}},
+		{op: callShares, paged: true, aspect: grants, kinds: []lenscap.Kind{lenscap.KindBackupVault}, asset: "vault"},
 		{op: callPoints, paged: true, aspect: assets, kinds: []lenscap.Kind{lenscap.KindBackup}, open: []lenscap.Kind{lenscap.KindBackup}},
 		{op: callPolicies, aspect: assets, kinds: policy, open: policy},
 		{op: callPolicy, aspect: grants, kinds: policy, asset: "policy-a"},

@@ -67,6 +67,7 @@ func scanPermissions() []cloud.Permission {
 		allow(featureScan, callPlans, "know which backup plans still own backups", "了解哪些备份计划仍在管理备份"),
 		allow(featureScan, callVaults, "list backup vaults", "列出备份保管库"),
 		allow(featureScan, callVaultPolicy, "read who may reach a vault", "读取谁可以接触某个保管库"),
+		allow(featureScan, callShares, "read whom an air-gapped vault is shared with", "读取逻辑隔离保管库共享给了谁"),
 		allow(featureScan, callPoints, "list what is in a vault", "列出保管库中的恢复点"),
 		allow(featureScan, callDBInstances, "see which database snapshots outlived their database", "找出源数据库已不存在的数据库快照"),
 		allow(featureScan, callDBClusters, "see which cluster snapshots outlived their cluster", "找出源集群已不存在的集群快照"),

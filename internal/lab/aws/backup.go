@@ -8,6 +8,10 @@ type Vault struct {
 	Key    string // KMS key ARN
 	Policy string // JSON; empty: none
 	Points []RecoveryPoint
+	// AirGapped makes it a logically air-gapped vault: locked, under a key of
+	// AWS's own, and shared by AWS RAM with accounts or ARNs.
+	AirGapped  bool
+	SharedWith []string
 }
 
 // RecoveryPoint is one backup in a vault.
@@ -74,10 +78,16 @@ func listBackupPlans(q *Request) (any, error) {
 
 func listBackupVaults(q *Request) (any, error) {
 	return backupPage(q, "BackupVaultList", stateOf[backupState](q.Region).vaults, func(v Vault) map[string]any {
-		return map[string]any{
+		out := map[string]any{
 			"BackupVaultName": v.Name, "BackupVaultArn": q.Region.vaultARN(v.Name), "EncryptionKeyArn": v.Key,
 			"VaultType": "BACKUP_VAULT", "NumberOfRecoveryPoints": len(v.Points),
 		}
+		if v.AirGapped {
+			delete(out, "EncryptionKeyArn")
+			out["VaultType"], out["Locked"], out["EncryptionKeyType"] = "LOGICALLY_AIR_GAPPED_BACKUP_VAULT", true, "AWS_OWNED_KMS_KEY"
+			out["LockDate"], out["MinRetentionDays"], out["MaxRetentionDays"] = float64(q.World.Now().Unix()), 7, 90
+		}
+		return out
 	})
 }
 
@@ -110,6 +120,10 @@ func listRecoveryPoints(q *Request) (any, error) {
 		out := map[string]any{
 			"RecoveryPointArn": p.ARN, "BackupVaultName": v.Name, "ResourceArn": p.Resource, "ResourceType": p.Type,
 			"Status": "COMPLETED", "CreationDate": float64(p.Created.Unix()), "IsEncrypted": true, "EncryptionKeyArn": v.Key, "BackupSizeInBytes": 8 << 30,
+		}
+		if v.AirGapped {
+			delete(out, "EncryptionKeyArn")
+			out["EncryptionKeyType"], out["VaultType"] = "AWS_OWNED_KMS_KEY", "LOGICALLY_AIR_GAPPED_BACKUP_VAULT"
 		}
 		if p.Plan != "" {
 			out["CreatedBy"] = map[string]any{"BackupPlanId": p.Plan}

@@ -11,6 +11,7 @@ func services() map[string]*service {
 		"kms":                 kmsService(),
 		"lightsail":           lightsailService(),
 		"organizations":       orgService(),
+		"ram":                 ramService(),
 		"rds":                 rdsService(),
 		"redshift":            redshiftService(),
 		"redshift-serverless": serverlessService(),
