@@ -77,6 +77,8 @@ func TestRecordingErrors(t *testing.T) {
 		"other format": {`{"format":"x","version":1,"run":{}}`, ":1: format"},
 		"newer":        {`{"format":"lenscap-inventory","version":2,"run":{}}`, ":1: version"},
 		"no header":    {`{"asset":{}}`, ":1: expected the header"},
+		"cut between":  {head, "cut short: expected a last line"},
+		"lacks assets": {head + `{"end":1}`, "cut short: its end tells of 1"},
 		"cut":          {head + `{"scope":"a","context":{"guards":[`, ":2:"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -92,7 +94,7 @@ func TestRecordingErrors(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "r.jsonl")
 	for _, bad := range []string{`{"asset":null}`, `{"asset":{"size":"big"}}`, `{"asset":{`} {
-		if err := os.WriteFile(file, []byte(head+bad+"\n"), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(head+bad+"\n"+`{"end":1}`+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		rec, err := inventory.OpenRecording(file)

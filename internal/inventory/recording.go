@@ -22,7 +22,9 @@ import (
 
 // A recording is a run's inventory in a file: one JSON object a line, gzipped
 // when the name ends in ".gz". The first line is the header, then come the
-// contexts of the scopes, then the assets. docs/recording.md has the format.
+// contexts of the scopes, then the assets, then the end with their number: a
+// copy that was cut between two lines is known by its absence.
+// docs/recording.md has the format.
 const (
 	recordingFormat  = "lenscap-inventory"
 	recordingVersion = 1
@@ -38,6 +40,7 @@ type line struct {
 	Scope   string         `json:"scope,omitempty"`
 	Context *Context       `json:"context,omitempty"`
 	Asset   *lenscap.Asset `json:"asset,omitempty"`
+	End     *int           `json:"end,omitempty"` // how many assets there are
 }
 
 // assetPrefix begins every line of an asset, so that a pass over the rest need
@@ -86,12 +89,17 @@ func write(ctx context.Context, f io.Writer, zip bool, run lenscap.Run, contexts
 			return err
 		}
 	}
+	assets := 0
 	err := each(func(a lenscap.Asset) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		assets++
 		return enc.Encode(line{Asset: &a})
 	})
+	if err == nil {
+		err = enc.Encode(line{End: &assets})
+	}
 	if err != nil {
 		return err
 	}
@@ -113,12 +121,17 @@ type Recording struct {
 
 var _ Assets = (*Recording)(nil)
 
+// ErrCut says that a recording ends before its end.
+var ErrCut = errors.New("recording is cut short")
+
 // OpenRecording reads the header, the contexts and the carriers of a recording.
+// One that lacks lines is [ErrCut]: what is missing must not pass for absent.
 func OpenRecording(file string) (*Recording, error) {
 	r := &Recording{file: file, view: NewView()}
-	first := true
+	first, assets, end := true, 0, -1
 	err := r.lines(func(b []byte) error {
 		if bytes.HasPrefix(b, assetPrefix) {
+			assets++
 			if first {
 				return fmt.Errorf("expected the header of a %s, found an asset", recordingFormat)
 			}
@@ -142,10 +155,19 @@ func OpenRecording(file string) (*Recording, error) {
 		if l.Asset != nil {
 			r.view.Note(*l.Asset)
 		}
+		if l.End != nil {
+			end = *l.End
+		}
 		return nil
 	})
-	if err == nil && first {
+	switch {
+	case err != nil:
+	case first:
 		err = fmt.Errorf("%s: is empty", file)
+	case end < 0:
+		err = fmt.Errorf("%s: %w: expected a last line {\"end\":%d}, found none", file, ErrCut, assets)
+	case end != assets:
+		err = fmt.Errorf("%s: %w: its end tells of %d assets, found %d", file, ErrCut, end, assets)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open recording: %w", err)
