@@ -138,7 +138,14 @@ func (a *app) findingsShow() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				past, err := store.History(c.Context(), f.Asset.Ref)
+				if err != nil {
+					return fmt.Errorf("read the history of %s: %w", f.Asset.Ref, err)
+				}
 				in := a.input(lenscap.Run{}, nil, nil, rs)
+				for _, p := range past {
+					in.History = append(in.History, report.Past{Verdict: p.Exposure.Verdict, Since: p.Since, Until: p.Until})
+				}
 				in.Width, _ = terminal(a.out)
 				in.Color = color(a.out)
 				return report.Finding(a.out, f, in)

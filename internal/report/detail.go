@@ -250,6 +250,29 @@ func (t *teller) since(f lenscap.Finding) {
 	if !f.FirstSeen.IsZero() {
 		t.para(fmt.Sprintf(t.in.say(lSeen), clock(f.FirstSeen), clock(f.LastSeen)))
 	}
+	t.history()
+}
+
+// maxPast bounds the stretches told: the latest ones.
+const maxPast = 10
+
+// history tells what the exposure was before; a single stretch is told already.
+func (t *teller) history() {
+	past := t.in.History
+	if len(past) < 2 {
+		return
+	}
+	if more := len(past) - maxPast; more > 0 {
+		t.point(fmt.Sprintf(t.in.say(lEarlier), more))
+		past = past[more:]
+	}
+	for _, p := range past {
+		until := t.in.say(lToday)
+		if !p.Until.IsZero() {
+			until = clock(p.Until)
+		}
+		t.point(clock(p.Since) + " – " + until + ": " + t.in.say(VerdictText(p.Verdict)))
+	}
 }
 
 // left tells what an asset outlived and what it costs.

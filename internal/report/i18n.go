@@ -192,6 +192,8 @@ var (
 	lRegion           = tx("Region", "地域")
 	lVerdict          = tx("Verdict", "判定")
 	lSince            = tx("Since", "起始")
+	lToday            = tx("today", "至今")
+	lEarlier          = tx("%d earlier changes", "更早还有 %d 次变化")
 	lOnDisk           = tx("On the disk", "盘上内容")
 	lWhat             = tx("What", "内容")
 	lCause            = tx("Cause", "原因")

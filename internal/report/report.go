@@ -32,6 +32,14 @@ type Input struct {
 	Width    int // of a terminal, in columns; 0 when it is none
 	Now      time.Time
 	Version  string // of lenscap
+	// History is what the asset's exposure was, oldest first; [Finding] tells it.
+	History []Past
+}
+
+// Past is one stretch of time in which an asset's verdict was the same.
+type Past struct {
+	Verdict      lenscap.Verdict
+	Since, Until time.Time // a zero until: it still is
 }
 
 // Call is one line of the ledger of calls.

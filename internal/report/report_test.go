@@ -396,3 +396,37 @@ func FuzzEscaping(f *testing.F) {
 		}
 	})
 }
+
+// TestHistory holds that what an exposure was before is told, oldest first, and
+// that an endless history is cut at its old end.
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	day := func(n int) time.Time { return time.Date(2026, 3, n, 0, 0, 0, 0, time.UTC) }
+	in := sample(t)
+	f := in.Findings[0]
+	tell := func(past ...report.Past) string {
+		var b strings.Builder
+		in.History = past
+		if err := report.Finding(&b, f, in); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	alone := tell(report.Past{Verdict: lenscap.VerdictPrivate, Since: day(1)})
+	if strings.Contains(alone, "2026-03-01") {
+		t.Error("a single stretch is told twice")
+	}
+	got := tell(report.Past{Verdict: lenscap.VerdictPrivate, Since: day(1), Until: day(2)}, report.Past{Verdict: lenscap.VerdictLivePublic, Since: day(2)})
+	first := strings.Index(got, "2026-03-01 00:00 UTC – 2026-03-02 00:00 UTC: private")
+	second := strings.Index(got, "2026-03-02 00:00 UTC – today: public")
+	if first < 0 || second < first {
+		t.Errorf("the history is not told in order:\n%s", got)
+	}
+	var many []report.Past
+	for n := 1; n < 28; n++ {
+		many = append(many, report.Past{Verdict: lenscap.VerdictPrivate, Since: day(n), Until: day(n + 1)})
+	}
+	if got := tell(many...); !strings.Contains(got, "17 earlier changes") || strings.Contains(got, "2026-03-01 00:00") {
+		t.Errorf("a long history is not cut:\n%s", got)
+	}
+}
