@@ -1,9 +1,33 @@
 #!/usr/bin/env bash
-# Installs what the tests use from Debian's packages, when it is missing.
+# Installs what the tests use from Debian's packages, when it is missing: the
+# tools that make real disks.
 set -eu
 need=()
-command -v mke2fs >/dev/null || [ -x /sbin/mke2fs ] || [ -x /usr/sbin/mke2fs ] || need+=(e2fsprogs)
-command -v sfdisk >/dev/null || [ -x /sbin/sfdisk ] || [ -x /usr/sbin/sfdisk ] || need+=(fdisk)
+while read -r tool package; do
+  command -v "$tool" >/dev/null || [ -x "/sbin/$tool" ] || [ -x "/usr/sbin/$tool" ] || need+=("$package")
+done <<'LIST'
+mke2fs e2fsprogs
+sfdisk fdisk
+sgdisk gdisk
+mkfs.xfs xfsprogs
+mkfs.btrfs btrfs-progs
+mkntfs ntfs-3g
+mkfs.vfat dosfstools
+mcopy mtools
+mkfs.exfat exfatprogs
+mount.exfat-fuse exfat-fuse
+genisoimage genisoimage
+xorriso xorriso
+mksquashfs squashfs-tools
+lvm lvm2
+thin_check thin-provisioning-tools
+mdadm mdadm
+cryptsetup cryptsetup-bin
+qemu-img qemu-utils
+modprobe kmod
+linux.uml user-mode-linux
+setfattr attr
+LIST
 [ ${#need[@]} -eq 0 ] && exit 0
 if ! command -v apt-get >/dev/null; then
   echo "tests need: ${need[*]} (install them with this system's package manager)" >&2

@@ -34,10 +34,11 @@ func (a *app) withDisk(ctx context.Context, target, region string, fn func(*disk
 	}
 	counter := block.NewCounter(src)
 	defer counter.Close() //nolint:errcheck // reading only: nothing is lost
-	d, err := disk.Open(ctx, counter, disk.Options{Drivers: drivers.Drivers()})
+	d, err := disk.Open(ctx, counter, drivers.Options())
 	if err != nil {
 		return fmt.Errorf("open %s: %w", target, err)
 	}
+	defer d.Close() //nolint:errcheck // reading only: nothing is lost
 	if err := fn(d, counter); err != nil {
 		return err
 	}
@@ -51,7 +52,7 @@ func (a *app) complete(d *disk.Disk) error {
 		a.hint(t("note: %s", "注意：%s"), n)
 	}
 	for _, v := range d.Volumes {
-		if v.State == disk.Read && !v.Incomplete || v.State == disk.Blank {
+		if (v.State == disk.Read || v.State == disk.Blank || v.State == disk.Part) && !v.Incomplete {
 			continue
 		}
 		whole = false
@@ -64,11 +65,11 @@ func (a *app) complete(d *disk.Disk) error {
 }
 
 // pathOf reads [PATH], which may begin with a volume: p1:/etc.
-func pathOf(args []string) (volume, path string) {
+func pathOf(d *disk.Disk, args []string) (volume, path string) {
 	if len(args) < 2 {
 		return "", "/"
 	}
-	return disk.Split(args[1])
+	return d.Split(args[1])
 }
 
 func (a *app) diskInfo(region *string) *cobra.Command {
@@ -129,8 +130,8 @@ func (a *app) diskList(region *string) *cobra.Command {
 		Use: "ls TARGET [PATH]", Args: cobra.RangeArgs(1, 2),
 		Short: a.say(t("list what is below a path", "列出某路径下的内容")),
 		RunE: func(c *cobra.Command, args []string) error {
-			volume, path := pathOf(args)
 			return a.withDisk(c.Context(), args[0], *region, func(d *disk.Disk, _ *block.Counter) error {
+				volume, path := pathOf(d, args)
 				lost := 0
 				show := func(e disk.Entry) error {
 					l := e.Line()
@@ -178,8 +179,8 @@ func (a *app) diskCat(region *string) *cobra.Command {
 		Use: "cat TARGET PATH", Args: cobra.ExactArgs(2),
 		Short: a.say(t("write a file's bytes to standard output", "把文件内容写到标准输出")),
 		RunE: func(c *cobra.Command, args []string) error {
-			volume, path := pathOf(args)
 			err := a.withDisk(c.Context(), args[0], *region, func(d *disk.Disk, _ *block.Counter) error {
+				volume, path := pathOf(d, args)
 				data, _, err := d.Open(volume, path)
 				if err != nil {
 					return err
@@ -200,8 +201,8 @@ func (a *app) diskHash(region *string) *cobra.Command {
 		Use: "hash TARGET [PATH]", Args: cobra.RangeArgs(1, 2),
 		Short: a.say(t("print one JSON line a file with its SHA-256", "每个文件输出一行 JSON，含 SHA-256")),
 		RunE: func(c *cobra.Command, args []string) error {
-			volume, path := pathOf(args)
 			return a.withDisk(c.Context(), args[0], *region, func(d *disk.Disk, _ *block.Counter) error {
+				volume, path := pathOf(d, args)
 				lost, err := d.Hash(c.Context(), a.out, volume, path)
 				if err != nil {
 					return err
@@ -219,11 +220,11 @@ func (a *app) diskExtract(region *string) *cobra.Command {
 		Use: "extract TARGET [PATH]", Args: cobra.RangeArgs(1, 2),
 		Short: a.say(t("copy what is below a path into a folder", "把某路径下的内容复制到目录中")),
 		RunE: func(c *cobra.Command, args []string) error {
-			volume, path := pathOf(args)
 			if err := os.MkdirAll(into, 0o700); err != nil {
 				return fmt.Errorf("make the target folder: %w", err)
 			}
 			return a.withDisk(c.Context(), args[0], *region, func(d *disk.Disk, _ *block.Counter) error {
+				volume, path := pathOf(d, args)
 				got, err := d.Extract(c.Context(), volume, path, into, links)
 				if err != nil {
 					return err

@@ -232,7 +232,7 @@ func (a *app) inspector(maxBytes int64) (*evidence.Inspector, error) {
 		return nil, err
 	}
 	return evidence.New(evidence.Options{
-		Drivers: drivers.Drivers(), Detectors: detect.All(), Key: key, MaxBytes: maxBytes,
+		Disk: drivers.Options(), Detectors: detect.All(), Key: key, MaxBytes: maxBytes,
 	}), nil
 }
 

@@ -149,9 +149,11 @@ func TestListed(t *testing.T) {
 	t.Parallel()
 	pkgs := packages(t)
 	lists := map[string]string{ // folder of implementations → the package that lists them
-		"internal/cloud":     "internal/cloud/all",
-		"internal/disk/fsys": "internal/disk/all",
-		"internal/store":     "internal/store/all",
+		"internal/cloud":       "internal/cloud/all",
+		"internal/disk/fsys":   "internal/disk/all",
+		"internal/disk/image":  "internal/disk/all",
+		"internal/disk/volume": "internal/disk/all",
+		"internal/store":       "internal/store/all",
 	}
 	for dir, list := range lists {
 		i := slices.IndexFunc(pkgs, func(p pkg) bool { return p.ImportPath == module+"/"+list })

@@ -1,8 +1,10 @@
-// Package disk reads a disk without mounting it: partitions, file systems,
-// files. It knows no cloud and no finding, holds no state but a cache, and
-// treats every byte as hostile.
+// Package disk reads a disk without mounting it: images, partitions, volumes,
+// file systems, files. It knows no cloud and no finding, holds no state but a
+// cache, and treats every byte as hostile.
 //
-//	d, err := disk.Open(ctx, src, disk.Options{Drivers: all.Drivers()})
+//	opts := all.Options()
+//	d, err := disk.Open(ctx, src, opts)
+//	defer d.Close()
 //	err = d.Walk(ctx, func(e disk.Entry) error { … })
 package disk
 
@@ -14,7 +16,8 @@ import (
 
 	"github.com/lenscap/lenscap/internal/disk/block"
 	"github.com/lenscap/lenscap/internal/disk/fsys"
-	"github.com/lenscap/lenscap/internal/disk/part"
+	"github.com/lenscap/lenscap/internal/disk/image"
+	"github.com/lenscap/lenscap/internal/disk/volume"
 )
 
 // State says how far a volume can be read.
@@ -23,15 +26,28 @@ type State string
 // The states of a volume.
 const (
 	Read        State = "read"        // its files are there
+	Part        State = "part"        // a part of other volumes, which show its bytes
 	Unsupported State = "unsupported" // recognised or not, its content is not read
 	Damaged     State = "damaged"     // it should be readable and is not
 	Encrypted   State = "encrypted"   // not readable without a key
+	Missing     State = "missing"     // not readable without another device or file
 	Blank       State = "blank"       // looked at in full: zeros only
 )
 
-// Options are how a disk is opened. Drivers is needed.
+// Options are how a disk is opened. Drivers is needed; without Formats or
+// Managers images or volumes are recognised and not read. The package all gives
+// them filled with what there is.
 type Options struct {
-	Drivers []fsys.Driver
+	Drivers  []fsys.Driver
+	Managers []volume.Manager
+	Formats  []image.Format
+	// Image says what opening an image may do besides reading its own bytes.
+	Image image.Options
+	// More are further disks that belong with the first: members of an array,
+	// of a volume group, of a file system. They stay the caller's to close.
+	More []block.Source
+	// Keys are the contents of key files.
+	Keys [][]byte
 	// CacheBytes bounds the memory that holds blocks of metadata; 0 means 32 MiB.
 	CacheBytes int64
 	// ChunkBytes is how much one read of metadata fetches; 0 means 64 KiB. For
@@ -41,138 +57,69 @@ type Options struct {
 
 // Volume is one part of a disk.
 type Volume struct {
-	Name   string // p1, p5, whole
+	Name   string // p1, p5, whole, vg/lv, md0, a subvolume's path
 	Type   string // ext4, xfs, luks, … or unknown
 	Label  string // the file system's, else the partition's
 	UUID   string
-	Offset int64 // bytes into the disk
+	Offset int64 // bytes into the disk; below zero for a volume made of others
 	Size   int64 // bytes
 	State  State
 	Note   string
 	// Incomplete is set for a volume that is read, when there is data on it
 	// that is not shown; the note says why.
 	Incomplete bool
-	FS         *fsys.FS // set when State is Read
+	// Members are the volumes that it is made of.
+	Members []string
+	FS      *fsys.FS // set when State is Read
+	// Source is the volume's bytes, nil when there are none to be had.
+	Source block.Source
 }
 
 // Disk is an open disk.
 type Disk struct {
+	Format  string // of the image, empty for a raw disk
 	Scheme  string // gpt, mbr, or empty
 	Size    int64  // bytes
 	Volumes []Volume
-	// Notes tell of damage to the partition table.
+	// Notes tell of the image and of damage to the partition table.
 	Notes []string
 	// Incomplete is set when volumes may be missing.
 	Incomplete bool
+
+	images []image.Disk
 }
 
 // ErrNoVolume says that a disk has no volume of that name, or none that is read.
 var ErrNoVolume = errors.New("no such volume")
 
-// blankLimit is how much of an unrecognised volume is read to call it blank.
-const blankLimit = 1 << 30
-
 // Open finds what is on src and opens what can be read. A volume that can't is
 // there with its state and a note; the error is for what leaves nothing to say:
-// ctx ended, or the partition table can't be read. src stays the caller's to
-// close, after the disk's last use. Reads of files fail once ctx has ended.
+// ctx ended, the image or the partition table can't be read. src stays the
+// caller's to close, after the disk. Reads of files fail once ctx has ended.
 func Open(ctx context.Context, src block.Source, opts Options) (*Disk, error) {
-	chunk, limit := opts.ChunkBytes, opts.CacheBytes
-	if chunk <= 0 {
-		chunk = 64 << 10
+	a := &assembly{ctx: ctx, opts: opts, disk: &Disk{}}
+	err := a.images(append([]block.Source{src}, opts.More...))
+	if err == nil {
+		err = a.run()
 	}
-	if limit <= 0 {
-		limit = 32 << 20
+	if err == nil {
+		err = ctx.Err()
 	}
-	cached, err := block.NewCache(block.WithContext(ctx, src), chunk, max(limit, int64(chunk)))
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, a.disk.Close())
 	}
-	table, err := part.Read(cached)
-	if err != nil && !errors.Is(err, part.ErrDamaged) {
-		return nil, err
-	}
-	d := &Disk{Scheme: table.Scheme, Size: src.Size(), Notes: table.Notes, Incomplete: table.Incomplete}
-	if err != nil {
-		d.Notes, d.Incomplete = append(d.Notes, err.Error()), true
-	}
-	for _, p := range table.Partitions {
-		v, err := open(ctx, cached, p, opts.Drivers)
-		if err != nil {
-			return nil, err
-		}
-		d.Volumes = append(d.Volumes, v)
-	}
-	return d, ctx.Err()
+	return a.disk, nil
 }
 
-// open opens one partition. The error is not nil only when ctx ended.
-func open(ctx context.Context, src block.Source, p part.Partition, drivers []fsys.Driver) (Volume, error) {
-	v := Volume{Name: p.Name, Type: "unknown", Label: p.Label, Offset: p.Offset, Size: p.Length, State: Unsupported}
-	sec, err := block.NewSection(src, p.Offset, p.Length)
-	if err != nil {
-		v.State, v.Note = Damaged, err.Error()
-		return v, nil //nolint:nilerr // the volume's state tells it
+// Close frees what opening made: temporary files, files beside the image. The
+// source stays open.
+func (d *Disk) Close() error {
+	var errs []error
+	for _, i := range d.images {
+		errs = append(errs, i.Close())
 	}
-	for _, drv := range drivers {
-		tree, err := drv.Open(ctx, sec)
-		if errors.Is(err, fsys.ErrNotThis) {
-			continue
-		}
-		if ctx.Err() != nil {
-			return v, ctx.Err()
-		}
-		v.Type = drv.Name()
-		if err != nil {
-			v.State, v.Note = Damaged, err.Error()
-			if errors.Is(err, fsys.ErrUnsupported) {
-				v.State = Unsupported
-			}
-			return v, nil
-		}
-		v.take(tree)
-		return v, nil
-	}
-	return v, v.name(ctx, sec)
-}
-
-// take fills in what an open file system says of itself.
-func (v *Volume) take(tree fsys.Tree) {
-	info := tree.Info()
-	v.Type, v.UUID, v.State, v.FS = info.Type, info.UUID, Read, fsys.New(tree)
-	if info.Label != "" {
-		v.Label = info.Label
-	}
-	v.Note, v.Incomplete = strings.Join(info.Notes, "; "), info.Incomplete
-}
-
-// name recognises a volume that no driver reads.
-func (v *Volume) name(ctx context.Context, src block.Source) error {
-	kind, state, ok, err := recognise(src)
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case err != nil:
-		v.State, v.Note = Damaged, err.Error()
-	case ok:
-		v.Type, v.State = kind, state
-		v.Note = "recognised, its content is not read"
-		if state == Encrypted {
-			v.Note = "encrypted, its content is not read"
-		}
-	default:
-		empty, err := blank(ctx, src, blankLimit)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		v.Note = "nothing that is known, its content is not read"
-		if err != nil {
-			v.State, v.Note = Damaged, err.Error()
-		} else if empty {
-			v.State, v.Note = Blank, "zeros only"
-		}
-	}
-	return nil
+	d.images = nil
+	return errors.Join(errs...)
 }
 
 // Volume gives the volume of a name; an empty name means the only one that is
@@ -199,4 +146,22 @@ func (d *Disk) Volume(name string) (*Volume, error) {
 		return nil, fmt.Errorf("%q: %w that is read; there are: %s", name, ErrNoVolume, strings.Join(names, ", "))
 	}
 	return found, nil
+}
+
+// Split parts "p1:/etc/passwd" into volume and path by the names that there
+// are; "/etc/passwd" names no volume.
+func (d *Disk) Split(s string) (name, path string) {
+	for _, v := range d.Volumes {
+		if p, ok := strings.CutPrefix(s, v.Name+":"); ok && len(v.Name) > len(name) {
+			name, path = v.Name, p
+		}
+	}
+	if name != "" {
+		return name, path
+	}
+	// A name that is none: the error for it names those that there are.
+	if v, p, ok := strings.Cut(s, ":"); ok && !strings.Contains(v, "/") {
+		return v, p
+	}
+	return "", s
 }

@@ -61,7 +61,7 @@ func open(t *testing.T, path string) *disk.Disk {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { src.Close() })
-	d, err := disk.Open(t.Context(), src, disk.Options{Drivers: all.Drivers()})
+	d, err := disk.Open(t.Context(), src, all.Options())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func TestPrintable(t *testing.T) {
 func TestOpenNothing(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, 511, 4096} {
-		d, err := disk.Open(t.Context(), disktest.Memory(bytes.Repeat([]byte{'x'}, n)), disk.Options{Drivers: all.Drivers()})
+		d, err := disk.Open(t.Context(), disktest.Memory(bytes.Repeat([]byte{'x'}, n)), all.Options())
 		if err != nil {
 			t.Fatalf("%d bytes: %v", n, err)
 		}

@@ -122,12 +122,9 @@ func isZFS(src block.Source) bool {
 // byte that is not, and asks for ranges with data only where they are known.
 // It gives up, as not blank, after limit bytes.
 func blank(ctx context.Context, src block.Source, limit int64) (bool, error) {
-	extents := []block.Extent{{Offset: 0, Length: src.Size()}}
-	if m, ok := src.(block.Mapper); ok {
-		var err error
-		if extents, err = m.Extents(ctx); err != nil {
-			return false, err
-		}
+	extents, err := block.Extents(ctx, src)
+	if err != nil {
+		return false, err
 	}
 	buf, zeros := make([]byte, 256<<10), make([]byte, 256<<10)
 	for _, e := range extents {

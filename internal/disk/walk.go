@@ -58,15 +58,6 @@ func (d *Disk) Open(volume, path string) (fsys.Data, fsys.Stat, error) {
 	return v.FS.OpenData(fsys.Clean(path))
 }
 
-// Split parts "p1:/etc/passwd" into volume and path; "/etc/passwd" names no
-// volume.
-func Split(s string) (volume, path string) {
-	if v, p, ok := strings.Cut(s, ":"); ok && !strings.Contains(v, "/") {
-		return v, p
-	}
-	return "", s
-}
-
 // Printable gives a name as valid UTF-8: each byte that is none becomes \xNN.
 // exact is false when something was changed; then [Exact] tells the bytes.
 func Printable(name string) (text string, exact bool) {

@@ -17,16 +17,16 @@ import (
 	"github.com/lenscap/lenscap/internal/detect"
 	"github.com/lenscap/lenscap/internal/disk"
 	"github.com/lenscap/lenscap/internal/disk/block"
-	"github.com/lenscap/lenscap/internal/disk/fsys"
 )
 
 // version changes when the same disk may give other evidence than before.
 const version = "1"
 
-// Options are how disks are looked into. Detectors, Drivers and Key are needed.
+// Options are how disks are looked into. Detectors, Disk and Key are needed.
 type Options struct {
 	Detectors []detect.Detector
-	Drivers   []fsys.Driver
+	// Disk is how disks are opened.
+	Disk disk.Options
 	// Key is the installation's: fingerprints are HMAC-SHA-256 under it.
 	Key []byte
 	// MaxBytes bounds the bytes of files that are read on one disk, MaxFiles
@@ -61,7 +61,7 @@ func New(opts Options) *Inspector {
 
 // Version changes when the same disk may give other evidence than before.
 func (i *Inspector) Version() string {
-	return fmt.Sprintf("%s.%d.%d", version, len(i.opts.Detectors), len(i.opts.Drivers))
+	return fmt.Sprintf("%s.%d.%d", version, len(i.opts.Detectors), len(i.opts.Disk.Drivers)+len(i.opts.Disk.Managers)+len(i.opts.Disk.Formats))
 }
 
 // ErrNoKey says that an inspector was made without the installation's key.
@@ -82,15 +82,16 @@ func (i *Inspector) Inspect(ctx context.Context, ref lenscap.Ref, src block.Sour
 	counter := block.NewCounter(src)
 	l := &look{opts: i.opts, ref: ref, gaps: map[gapKind]*lenscap.Gap{}, progress: progress}
 	l.ev = lenscap.Evidence{Asset: ref, At: i.opts.Now().UTC(), Version: i.Version(), Size: src.Size()}
-	d, err := disk.Open(ctx, counter, disk.Options{Drivers: i.opts.Drivers})
+	d, err := disk.Open(ctx, counter, i.opts.Disk)
 	if err != nil {
 		return lenscap.Evidence{}, fmt.Errorf("open disk: %w", err)
 	}
+	defer d.Close() //nolint:errcheck // reading only: nothing is lost
 	l.volumes(d)
 	if err := l.choose(ctx, d); err != nil {
 		return lenscap.Evidence{}, fmt.Errorf("walk disk: %w", err)
 	}
-	if err := l.read(ctx, counter); err != nil {
+	if err := l.read(ctx); err != nil {
 		return lenscap.Evidence{}, fmt.Errorf("read files: %w", err)
 	}
 	l.finish()
@@ -102,7 +103,7 @@ func (i *Inspector) Inspect(ctx context.Context, ref lenscap.Ref, src block.Sour
 func (l *look) volumes(d *disk.Disk) {
 	for _, n := range d.Notes {
 		if d.Incomplete {
-			l.gap(lenscap.CauseMalformed, "partition table: "+n)
+			l.gap(lenscap.CauseMalformed, n)
 		}
 	}
 	for _, v := range d.Volumes {
@@ -118,6 +119,12 @@ func (l *look) volumes(d *disk.Disk) {
 			}
 		case disk.Damaged:
 			l.gap(lenscap.CauseMalformed, what)
+		case disk.Part:
+			if v.Incomplete {
+				l.gap(lenscap.CauseMalformed, what)
+			}
+		case disk.Missing:
+			l.gap(lenscap.CauseNotRead, what)
 		case disk.Encrypted, disk.Unsupported:
 			l.gap(lenscap.CauseUnsupported, what)
 		}

@@ -74,7 +74,7 @@ func file(t *testing.T, path string) *block.File {
 
 func options() evidence.Options {
 	return evidence.Options{
-		Detectors: detect.All(), Drivers: all.Drivers(), Key: bytes.Repeat([]byte{5}, 32),
+		Detectors: detect.All(), Disk: all.Options(), Key: bytes.Repeat([]byte{5}, 32),
 		Now: func() time.Time { return time.Unix(1e9, 0) },
 	}
 }

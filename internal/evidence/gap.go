@@ -9,7 +9,7 @@ import (
 
 	"github.com/lenscap/lenscap"
 	"github.com/lenscap/lenscap/internal/disk"
-	"github.com/lenscap/lenscap/internal/disk/fsys"
+	"github.com/lenscap/lenscap/internal/disk/block"
 )
 
 // maxGaps is how many gaps of one cause are told one by one; the rest is one
@@ -57,9 +57,9 @@ func bounded(s string) string {
 func (l *look) unread(volume, path string, err error) {
 	cause := lenscap.CauseError
 	switch {
-	case errors.Is(err, fsys.ErrDamaged):
+	case errors.Is(err, block.ErrDamaged):
 		cause = lenscap.CauseMalformed
-	case errors.Is(err, fsys.ErrEncrypted), errors.Is(err, fsys.ErrUnsupported):
+	case errors.Is(err, block.ErrEncrypted), errors.Is(err, block.ErrUnsupported):
 		cause = lenscap.CauseUnsupported
 	case errors.Is(err, context.DeadlineExceeded):
 		cause = lenscap.CauseTimeout

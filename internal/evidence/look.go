@@ -34,8 +34,9 @@ type wanted struct {
 	volume *disk.Volume
 	id     fsys.ID
 	file   detect.File
-	limit  int64 // bytes from its start
-	at     int64 // where it starts on the disk; 0 when kept within metadata
+	limit  int64        // bytes from its start
+	at     int64        // where it starts on the disk; 0 when kept within metadata
+	first  block.Extent // on its volume
 }
 
 // choose walks the disk and notes which files are to be read.
@@ -80,7 +81,7 @@ func (l *look) place() {
 			continue // reading it will tell
 		}
 		if ext, err := data.Extents(1); err == nil && len(ext) > 0 {
-			w.at = w.volume.Offset + ext[0].Offset
+			w.at, w.first = block.Locate(w.volume.Source, ext[0].Offset), ext[0]
 		}
 	}
 	slices.SortStableFunc(l.wanted, func(a, b wanted) int { return cmp.Compare(a.at, b.at) })
@@ -88,12 +89,12 @@ func (l *look) place() {
 
 // read reads the wanted files and gives them to the detectors. Where the source
 // can fetch ahead, it is told what comes, a window at a time.
-func (l *look) read(ctx context.Context, src block.Source) error {
+func (l *look) read(ctx context.Context) error {
 	l.place()
 	defer l.forget()
 	done := int64(0)
 	for window := range slices.Chunk(l.wanted, 256) {
-		if err := l.prefetch(ctx, src, window); err != nil {
+		if err := l.prefetch(ctx, window); err != nil {
 			return err
 		}
 		for _, w := range window {
@@ -108,20 +109,19 @@ func (l *look) read(ctx context.Context, src block.Source) error {
 	return ctx.Err()
 }
 
-// prefetch asks the source for the blocks of the next files. A source that
+// prefetch asks the sources for the blocks of the next files. A source that
 // fails here is not an error yet: the reads will tell.
-func (l *look) prefetch(ctx context.Context, src block.Source, window []wanted) error {
-	p, ok := src.(block.Prefetcher)
-	if !ok {
-		return nil
-	}
-	var ranges []block.Extent
+func (l *look) prefetch(ctx context.Context, window []wanted) error {
+	ranges := map[block.Source][]block.Extent{}
 	for _, w := range window {
-		if w.at > 0 {
-			ranges = append(ranges, block.Extent{Offset: w.at, Length: min(w.limit, src.Size()-w.at)})
+		if w.first.Length > 0 {
+			src := w.volume.Source
+			ranges[src] = append(ranges[src], block.Extent{Offset: w.first.Offset, Length: min(w.limit, w.first.Length)})
 		}
 	}
-	_ = p.Prefetch(ctx, ranges)
+	for src, r := range ranges {
+		_ = block.Prefetch(ctx, src, r)
+	}
 	return ctx.Err()
 }
 

@@ -90,7 +90,7 @@ func (b *bench) config(t *testing.T, opts cloud.Options) scan.Config {
 		Collectors: []cloud.Collector{collector}, Store: b.store, Engine: engine,
 		Trust: exposure.Trust{Accounts: lab.Trusted()}, Ledger: opts.Ledger, Version: "test",
 		Content: scan.ContentExposed, Inspector: evidence.New(evidence.Options{
-			Drivers: drivers.Drivers(), Detectors: detect.All(), Key: make([]byte, 32),
+			Disk: drivers.Options(), Detectors: detect.All(), Key: make([]byte, 32),
 		}),
 	}
 }

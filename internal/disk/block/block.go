@@ -1,7 +1,8 @@
 // Package block is the lowest floor of the disk engine: where bytes come from.
 //
 // A [Source] is random access to a disk's bytes. It knows nothing of partitions
-// and file systems. Caching, limits and counting are wrappers around a Source.
+// and file systems. Caching, limits and counting are wrappers around a Source;
+// images, partitions and volumes are Sources made of other Sources.
 package block
 
 import (
@@ -37,3 +38,63 @@ type Mapper interface {
 type Prefetcher interface {
 	Prefetch(ctx context.Context, ranges []Extent) error
 }
+
+// Locator is an optional power of a [Source] made of others: it tells where a
+// byte lies on the lowest source, so that reads can be put in the disk's order.
+type Locator interface {
+	// Locate gives the place of the byte at off, below zero when it has none:
+	// a hole, or bytes kept elsewhere.
+	Locate(off int64) int64
+}
+
+// Differ is an optional power of a [Source]: it knows what changed since
+// another version of the same disk.
+type Differ interface {
+	// Changed lists the ranges that may differ from the version that the
+	// provider knows by the given name, ascending, not overlapping.
+	Changed(ctx context.Context, since string) ([]Extent, error)
+}
+
+// Extents lists the ranges of src that hold data: all of it when src is no
+// [Mapper].
+func Extents(ctx context.Context, src Source) ([]Extent, error) {
+	if m, ok := src.(Mapper); ok {
+		return m.Extents(ctx)
+	}
+	if src.Size() == 0 {
+		return nil, nil
+	}
+	return []Extent{{0, src.Size()}}, nil
+}
+
+// Prefetch asks src to fetch ranges ahead; it does nothing when src is no
+// [Prefetcher].
+func Prefetch(ctx context.Context, src Source, ranges []Extent) error {
+	if p, ok := src.(Prefetcher); ok {
+		return p.Prefetch(ctx, ranges)
+	}
+	return nil
+}
+
+// Locate tells where a byte of src lies on the lowest source; a source that is
+// no [Locator] is the lowest.
+func Locate(src Source, off int64) int64 {
+	if l, ok := src.(Locator); ok {
+		return l.Locate(off)
+	}
+	return off
+}
+
+// through gives a wrapper that moves no bytes the powers of the source below.
+type through struct{ Source }
+
+// Extents implements [Mapper].
+func (t through) Extents(ctx context.Context) ([]Extent, error) { return Extents(ctx, t.Source) }
+
+// Prefetch implements [Prefetcher].
+func (t through) Prefetch(ctx context.Context, ranges []Extent) error {
+	return Prefetch(ctx, t.Source, ranges)
+}
+
+// Locate implements [Locator].
+func (t through) Locate(off int64) int64 { return Locate(t.Source, off) }

@@ -5,10 +5,14 @@ import (
 	"io"
 )
 
-// clip bounds a read of n bytes at off to a source of the given size. It gives
+// Clip bounds a read of n bytes at off to a source of the given size. It gives
 // how many bytes may be read and the error that the read must end with when
-// all of them were had: io.EOF at the end, nil before.
-func clip(n int, off, size int64) (int, error) {
+// all of them were had: io.EOF at the end, nil before. With it a ReadAt is
+//
+//	n, end := block.Clip(len(p), off, size)
+//	… fill p[:n], return early on errors …
+//	return n, end
+func Clip(n int, off, size int64) (int, error) {
 	switch {
 	case off < 0:
 		return 0, fmt.Errorf("read at offset %d: want an offset from 0", off)
@@ -42,7 +46,7 @@ func Zero(size int64) Source { return zero(size) }
 type zero int64
 
 func (z zero) ReadAt(p []byte, off int64) (int, error) {
-	n, err := clip(len(p), off, int64(z))
+	n, err := Clip(len(p), off, int64(z))
 	clear(p[:n])
 	return n, err
 }

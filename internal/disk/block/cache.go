@@ -2,7 +2,6 @@ package block
 
 import (
 	"container/list"
-	"context"
 	"fmt"
 	"sync"
 )
@@ -12,7 +11,7 @@ import (
 // is fetched once. Reads that cover whole chunks pass by the cache for what it
 // does not hold: bulk reads of file data don't drive out metadata.
 type Cache struct {
-	src   Source
+	through
 	chunk int64
 	limit int // chunks
 
@@ -35,18 +34,18 @@ func NewCache(src Source, chunk int, limit int64) (*Cache, error) {
 		return nil, fmt.Errorf("cache of %d bytes in chunks of %d: want at least one chunk", limit, chunk)
 	}
 	return &Cache{
-		src: src, chunk: int64(chunk), limit: int(limit / int64(chunk)),
+		through: through{src}, chunk: int64(chunk), limit: int(limit / int64(chunk)),
 		have: make(map[int64]*list.Element), order: list.New(),
 	}, nil
 }
 
 // ReadAt implements [io.ReaderAt].
 func (c *Cache) ReadAt(p []byte, off int64) (int, error) {
-	n, end := clip(len(p), off, c.Size())
+	n, end := Clip(len(p), off, c.Size())
 	for done := 0; done < n; {
 		pos := off + int64(done)
 		if span := c.bypass(pos, int64(n-done)); span > 0 {
-			if err := ReadFull(c.src, p[done:done+int(span)], pos); err != nil {
+			if err := ReadFull(c.Source, p[done:done+int(span)], pos); err != nil {
 				return done, err
 			}
 			done += int(span)
@@ -99,7 +98,7 @@ func (c *Cache) get(index int64) ([]byte, error) {
 	defer close(p.ready)
 	start := index * c.chunk
 	data := make([]byte, min(c.chunk, c.Size()-start))
-	if p.err = ReadFull(c.src, data, start); p.err == nil {
+	if p.err = ReadFull(c.Source, data, start); p.err == nil {
 		p.data = data
 		return data, nil
 	}
@@ -115,26 +114,4 @@ func (c *Cache) get(index int64) ([]byte, error) {
 func (c *Cache) drop(e *list.Element) {
 	c.order.Remove(e)
 	delete(c.have, e.Value.(*piece).index)
-}
-
-// Size implements [Source].
-func (c *Cache) Size() int64 { return c.src.Size() }
-
-// Close implements [Source].
-func (c *Cache) Close() error { return c.src.Close() }
-
-// Extents implements [Mapper] when the source does; otherwise all is data.
-func (c *Cache) Extents(ctx context.Context) ([]Extent, error) {
-	if m, ok := c.src.(Mapper); ok {
-		return m.Extents(ctx)
-	}
-	return []Extent{{0, c.Size()}}, nil
-}
-
-// Prefetch implements [Prefetcher] when the source does; otherwise it does nothing.
-func (c *Cache) Prefetch(ctx context.Context, ranges []Extent) error {
-	if p, ok := c.src.(Prefetcher); ok {
-		return p.Prefetch(ctx, ranges)
-	}
-	return nil
 }

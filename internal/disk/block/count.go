@@ -1,18 +1,15 @@
 package block
 
-import (
-	"context"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // Counter is a [Source] that counts what is read through it.
 type Counter struct {
-	Source
+	through
 	requests, bytes atomic.Int64
 }
 
 // NewCounter counts the reads of src. Closing the counter closes src.
-func NewCounter(src Source) *Counter { return &Counter{Source: src} }
+func NewCounter(src Source) *Counter { return &Counter{through: through{src}} }
 
 // ReadAt implements [io.ReaderAt].
 func (c *Counter) ReadAt(p []byte, off int64) (int, error) {
@@ -27,19 +24,3 @@ func (c *Counter) Requests() int64 { return c.requests.Load() }
 
 // Bytes is how many bytes they gave.
 func (c *Counter) Bytes() int64 { return c.bytes.Load() }
-
-// Extents implements [Mapper] when the source does; otherwise all is data.
-func (c *Counter) Extents(ctx context.Context) ([]Extent, error) {
-	if m, ok := c.Source.(Mapper); ok {
-		return m.Extents(ctx)
-	}
-	return []Extent{{0, c.Size()}}, nil
-}
-
-// Prefetch implements [Prefetcher] when the source does; otherwise it does nothing.
-func (c *Counter) Prefetch(ctx context.Context, ranges []Extent) error {
-	if p, ok := c.Source.(Prefetcher); ok {
-		return p.Prefetch(ctx, ranges)
-	}
-	return nil
-}

@@ -23,7 +23,7 @@ func NewSection(src Source, off, size int64) (*Section, error) {
 
 // ReadAt implements [io.ReaderAt].
 func (s *Section) ReadAt(p []byte, off int64) (int, error) {
-	n, end := clip(len(p), off, s.size)
+	n, end := Clip(len(p), off, s.size)
 	if n == 0 {
 		return 0, end
 	}
@@ -40,13 +40,9 @@ func (s *Section) Size() int64 { return s.size }
 // Close implements [Source]; it does nothing.
 func (s *Section) Close() error { return nil }
 
-// Extents implements [Mapper] when the source does; otherwise all is data.
+// Extents implements [Mapper].
 func (s *Section) Extents(ctx context.Context) ([]Extent, error) {
-	m, ok := s.src.(Mapper)
-	if !ok {
-		return []Extent{{0, s.size}}, nil
-	}
-	all, err := m.Extents(ctx)
+	all, err := Extents(ctx, s.src)
 	if err != nil {
 		return nil, err
 	}
@@ -60,12 +56,8 @@ func (s *Section) Extents(ctx context.Context) ([]Extent, error) {
 	return out, nil
 }
 
-// Prefetch implements [Prefetcher] when the source does; otherwise it does nothing.
+// Prefetch implements [Prefetcher].
 func (s *Section) Prefetch(ctx context.Context, ranges []Extent) error {
-	p, ok := s.src.(Prefetcher)
-	if !ok {
-		return nil
-	}
 	moved := make([]Extent, 0, len(ranges))
 	for _, e := range ranges {
 		start, end := max(e.Offset, 0), min(e.Offset+e.Length, s.size)
@@ -73,5 +65,8 @@ func (s *Section) Prefetch(ctx context.Context, ranges []Extent) error {
 			moved = append(moved, Extent{s.off + start, end - start})
 		}
 	}
-	return p.Prefetch(ctx, moved)
+	return Prefetch(ctx, s.src, moved)
 }
+
+// Locate implements [Locator].
+func (s *Section) Locate(off int64) int64 { return Locate(s.src, s.off+off) }

@@ -29,7 +29,7 @@ func NewSparse(src Source, data []Extent) (*Sparse, error) {
 
 // ReadAt implements [io.ReaderAt].
 func (s *Sparse) ReadAt(p []byte, off int64) (int, error) {
-	n, end := clip(len(p), off, s.Size())
+	n, end := Clip(len(p), off, s.Size())
 	i := sort.Search(len(s.data), func(i int) bool { return s.data[i].Offset+s.data[i].Length > off })
 	for done := 0; done < n; {
 		pos, limit := off+int64(done), off+int64(n)
@@ -61,3 +61,11 @@ func (s *Sparse) Close() error { return s.src.Close() }
 
 // Extents implements [Mapper].
 func (s *Sparse) Extents(context.Context) ([]Extent, error) { return slices.Clone(s.data), nil }
+
+// Prefetch implements [Prefetcher].
+func (s *Sparse) Prefetch(ctx context.Context, ranges []Extent) error {
+	return Prefetch(ctx, s.src, ranges)
+}
+
+// Locate implements [Locator].
+func (s *Sparse) Locate(off int64) int64 { return Locate(s.src, off) }

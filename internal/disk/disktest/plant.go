@@ -57,6 +57,21 @@ func Plant(t testing.TB, dir string, entries int) {
 	p.must(os.Chmod(p.path("modes/sticky"), 0o777|os.ModeSticky))
 	p.must(os.Mkdir(p.path("empty"), 0o700))
 	p.must(fifo(p.path("modes/fifo")))
+	for i, name := range []string{"empty", "short", "long"} {
+		p.file("xattrs/"+name, []byte(name))
+		p.must(setXattr(p.path("xattrs/"+name), "user.lenscap."+name, bytes.Repeat([]byte{'v'}, i*i*150)))
+	}
+	p.must(setXattr(p.path("xattrs"), "user.on-a-folder", []byte("秘密")))
+	for i := range 8 {
+		p.must(setXattr(p.path("xattrs/short"), fmt.Sprintf("user.n%d", i), bytes.Repeat([]byte{byte(i)}, 10*i)))
+	}
+	if os.Geteuid() == 0 {
+		for _, id := range []int{1000, 70_000} {
+			name := fmt.Sprintf("owners/%d", id)
+			p.file(name, []byte("owned"))
+			p.must(os.Lchown(p.path(name), id, id+1))
+		}
+	}
 	p.file("times/old", []byte("old"))
 	p.must(os.Chtimes(p.path("times/old"), time.Time{}, time.Unix(86_400, 0)))
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -16,46 +15,22 @@ import (
 	"github.com/lenscap/lenscap/internal/disk/fsys"
 )
 
-// Tool finds a program that the test needs. Where it is missing the test is
-// skipped, but fails when CI is set: there nothing may be left out.
-func Tool(t testing.TB, name string) string {
-	t.Helper()
-	for _, candidate := range []string{name, "/usr/sbin/" + name, "/sbin/" + name} {
-		if path, err := exec.LookPath(candidate); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatalf("%s is missing: install it, tests in CI leave nothing out", name)
-	}
-	t.Skipf("%s is missing", name)
-	return ""
-}
-
-// Run runs a program and fails the test with its output when it fails.
-func Run(t testing.TB, name string, args ...string) string {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %q: %v\n%s", name, args, err, out)
-	}
-	return string(out)
-}
-
 // Image is a way to make a file system out of a directory.
 type Image struct {
 	Name string
 	// Entries is how many files the huge directory holds; 0 means 2000.
 	Entries int
-	// Without names a directory that is left out, when the tool that builds
-	// the image can't copy it.
-	Without string
+	// Without names paths that are left out, when the format or the tool that
+	// builds the image can't hold them.
+	Without []string
+	// Adjust changes what is true to what the format can hold.
+	Adjust Adjust
 	// Build writes the file system with the tree at dir to the file at path.
 	Build func(t testing.TB, dir, path string)
 }
 
 // Suite is what every driver passes: each image gives the truth, foreign bytes
-// are [fsys.ErrNotThis], and damage ends in errors.
+// are [block.ErrNotThis], and damage ends in errors.
 func Suite(t *testing.T, d fsys.Driver, images []Image) {
 	t.Helper()
 	t.Run("foreign", func(t *testing.T) { foreign(t, d) })
@@ -68,14 +43,14 @@ func Suite(t *testing.T, d fsys.Driver, images []Image) {
 				entries = 2000
 			}
 			Plant(t, dir, entries)
-			if img.Without != "" {
-				if err := os.RemoveAll(filepath.Join(dir, img.Without)); err != nil {
+			for _, w := range img.Without {
+				if err := os.RemoveAll(filepath.Join(dir, w)); err != nil {
 					t.Fatal(err)
 				}
 			}
 			img.Build(t, dir, path)
 			f := Open(t, d, path)
-			Compare(t, f, Truth(t, dir))
+			Compare(t, f, Truth(t, dir), img.Adjust)
 			Damage(t, d, path, 10)
 		})
 	}
@@ -84,12 +59,7 @@ func Suite(t *testing.T, d fsys.Driver, images []Image) {
 // Open opens the image at path.
 func Open(t testing.TB, d fsys.Driver, path string) *fsys.FS {
 	t.Helper()
-	src, err := block.OpenFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = src.Close() })
-	tree, err := d.Open(t.Context(), src)
+	tree, err := d.Open(t.Context(), File(t, path))
 	if err != nil {
 		t.Fatalf("open %s: %v", path, err)
 	}
@@ -101,7 +71,7 @@ func foreign(t *testing.T, d fsys.Driver) {
 	random := make([]byte, 1<<20)
 	_, _ = rand.NewChaCha8([32]byte{9}).Read(random)
 	for name, data := range map[string][]byte{"nothing": nil, "one byte": {1}, "zeros": make([]byte, 1<<20), "random": random} {
-		if _, err := d.Open(t.Context(), Memory(data)); !errors.Is(err, fsys.ErrNotThis) {
+		if _, err := d.Open(t.Context(), Memory(data)); !errors.Is(err, block.ErrNotThis) {
 			t.Errorf("%s: error %v, want ErrNotThis", name, err)
 		}
 	}
@@ -155,12 +125,27 @@ func Exercise(ctx context.Context, d fsys.Driver, src block.Source, bytes int64)
 		if attrs != nil {
 			_, _ = attrs.Attributes(n.ID)
 		}
+		_, _ = tree.ReadLink(n.ID)
 		if data, err := tree.Open(n.ID); err == nil {
 			_, _ = io.Copy(io.Discard, io.NewSectionReader(data, 0, min(data.Size(), bytes)))
 			_, _ = data.Extents(1000)
 		}
 		return nil
 	})
+	if u, ok := tree.(fsys.Undeleter); ok {
+		_ = u.Deleted(ctx, func(r fsys.Removed) bool {
+			if r.Data != nil {
+				_, _ = io.Copy(io.Discard, io.NewSectionReader(r.Data, 0, min(r.Data.Size(), bytes)))
+			}
+			return true
+		})
+	}
+	if s, ok := tree.(fsys.Splitter); ok {
+		subs, _ := s.Subvolumes()
+		for _, sub := range subs {
+			_ = fsys.Sub(tree, sub.Root).Walk(ctx, func(fsys.Node) error { nodes++; return nil })
+		}
+	}
 	return nodes
 }
 

@@ -14,10 +14,16 @@ import (
 // [fs.ReadLinkFS] and [fs.ReadFileFS]'s interface by parts; names need not be
 // UTF-8. Symbolic links are followed within the tree as if it were mounted as
 // the root.
-type FS struct{ tree Tree }
+type FS struct {
+	tree Tree
+	root ID
+}
 
 // New gives paths to a tree.
-func New(tree Tree) *FS { return &FS{tree} }
+func New(tree Tree) *FS { return &FS{tree, tree.Root()} }
+
+// Sub gives paths to one of the trees of a [Splitter].
+func Sub(tree Tree, root ID) *FS { return &FS{tree, root} }
 
 var (
 	_ fs.ReadDirFS  = (*FS)(nil)

@@ -34,7 +34,7 @@ func (f fake) Root() fsys.ID   { return 1 }
 func (f fake) Stat(id fsys.ID) (fsys.Stat, error) {
 	n, ok := f[id]
 	if !ok || n.bad {
-		return fsys.Stat{}, fmt.Errorf("node %d: %w", id, fsys.ErrDamaged)
+		return fsys.Stat{}, fmt.Errorf("node %d: %w", id, block.ErrDamaged)
 	}
 	return fsys.Stat{ID: id, Mode: n.mode, Size: int64(len(n.text)), Links: 1}, nil
 }
@@ -46,7 +46,7 @@ func (f fake) List(id fsys.ID, yield func(fsys.Entry) bool) error {
 		}
 	}
 	if f[id].text == "torn" {
-		return fsys.ErrDamaged
+		return block.ErrDamaged
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func TestPaths(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]error{
-		"loop": fsys.ErrLoop, "bad": fsys.ErrDamaged, "none": fs.ErrNotExist, "a/b": fs.ErrNotExist, "x/lost": fsys.ErrDamaged,
+		"loop": fsys.ErrLoop, "bad": block.ErrDamaged, "none": fs.ErrNotExist, "a/b": fs.ErrNotExist, "x/lost": block.ErrDamaged,
 		"/a": fs.ErrInvalid, "a/../a": fs.ErrInvalid, "": fs.ErrInvalid, "a\x00": fs.ErrInvalid,
 	} {
 		if _, err := f.Open(path); !errors.Is(err, want) {

@@ -10,7 +10,6 @@ package fsys
 
 import (
 	"context"
-	"errors"
 	"io"
 	"io/fs"
 	"time"
@@ -18,27 +17,35 @@ import (
 	"github.com/lenscap/lenscap/internal/disk/block"
 )
 
-// Sentinels that callers test.
-var (
-	// ErrNotThis says that the source holds no file system of this driver.
-	ErrNotThis = errors.New("not this file system")
-	// ErrDamaged says that a structure on the disk contradicts itself or the disk.
-	ErrDamaged = errors.New("damaged")
-	// ErrUnsupported says that the file system uses a feature that is not read.
-	ErrUnsupported = errors.New("not supported")
-	// ErrEncrypted says that a file's or directory's bytes are encrypted.
-	ErrEncrypted = errors.New("encrypted")
-)
-
 // Driver opens one family of file systems. It holds no state.
 type Driver interface {
 	// Name is the family: ext4, xfs, …
 	Name() string
 	// Open reads what it must to serve the file system, no file and no
-	// directory. A source without the family's magic is [ErrNotThis]; with the
-	// magic but beyond reading, [ErrDamaged] or [ErrUnsupported]. src stays
+	// directory. A source without the family's magic is [block.ErrNotThis]; with
+	// the magic but beyond reading, [block.ErrDamaged] or [block.ErrUnsupported]. src stays
 	// the caller's to close.
 	Open(ctx context.Context, src block.Source) (Tree, error)
+}
+
+// Pool is an optional power of a [Driver]: its file systems may span several
+// sources.
+type Pool interface {
+	// Device tells which file system src is a part of. Other bytes are
+	// [block.ErrNotThis].
+	Device(ctx context.Context, src block.Source) (Device, error)
+	// OpenPool opens the file system on the devices that were found of it, one
+	// or more. Where too few are there for some of the data, that data is
+	// [block.ErrMissing] and [Info.Incomplete] is set; where nothing can be
+	// read without the others, the error is [block.ErrMissing].
+	OpenPool(ctx context.Context, devices []block.Source) (Tree, error)
+}
+
+// Device is one source of a file system that may span several.
+type Device struct {
+	Pool    string // names the file system: its UUID
+	Devices int    // how many it has
+	Label   string
 }
 
 // ID names one node within its tree, an inode number where there is one.
@@ -67,6 +74,74 @@ type Attributer interface {
 	// Attributes gives the extended attributes by full name: user.comment.
 	Attributes(id ID) (map[string][]byte, error)
 }
+
+// Streamer is an optional power of a [Tree]: files have more than one stream of
+// bytes.
+type Streamer interface {
+	// Streams gives the streams of a node besides its own bytes. Each has an ID
+	// of its own, for which Stat gives a regular file and Open its bytes.
+	Streams(id ID) ([]Entry, error)
+}
+
+// Matcher is an optional power of a [Tree]: it tells when two names are the
+// same to it, as file systems do that ignore case.
+type Matcher interface {
+	SameName(a, b string) bool
+}
+
+// Splitter is an optional power of a [Tree]: it holds several trees of files,
+// each shown as a volume of its own. The directory that stands for one of them
+// in another one is empty there.
+type Splitter interface {
+	// Subvolumes gives all but the one that [Tree.Root] is the root of.
+	Subvolumes() ([]Subvolume, error)
+}
+
+// Subvolume is one tree of a [Splitter].
+type Subvolume struct {
+	Name string // its path from the top, without a leading slash: @home
+	Root ID
+	// Notes tell what a reader must know: that it is a snapshot.
+	Notes []string
+}
+
+// Undeleter is an optional power of a [Tree]: it finds deleted files that the
+// structures still tell of.
+type Undeleter interface {
+	// Deleted gives what it finds until yield says false. It may read all of
+	// the metadata. Damage costs what it hits; the first such error comes at
+	// the end.
+	Deleted(ctx context.Context, yield func(Removed) bool) error
+}
+
+// Removed is a deleted file or directory, as far as it is still known.
+type Removed struct {
+	// Path is the name with its directory's path where that is known; where it
+	// is not, "?/" and what there is: a name, or the node's number.
+	Path string
+	Stat
+	At time.Time // when it was deleted; zero when that is not kept
+	// State tells what is left of its bytes.
+	State RemovedState
+	// Data opens what is left, nil when that is nothing. It is read like any
+	// file; whether the bytes are still the file's own, State tells.
+	Data Data
+}
+
+// RemovedState tells what is left of a deleted file.
+type RemovedState string
+
+// What is left of a deleted file's bytes.
+const (
+	// Whole: all its blocks are known and none is in use again.
+	Whole RemovedState = "whole"
+	// Part: some of its blocks are unknown or in use again.
+	Part RemovedState = "part"
+	// Guess: where it starts is known, the rest is assumed to follow (FAT).
+	Guess RemovedState = "guess"
+	// NameOnly: no block is known.
+	NameOnly RemovedState = "name"
+)
 
 // Info says what a file system is.
 type Info struct {

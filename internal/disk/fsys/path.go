@@ -47,7 +47,7 @@ func (f *FS) lookup(name string, follow bool) (Stat, error) {
 	if !ValidPath(name) {
 		return Stat{}, fs.ErrInvalid
 	}
-	cur, err := f.tree.Stat(f.tree.Root())
+	cur, err := f.tree.Stat(f.root)
 	if err != nil {
 		return Stat{}, err
 	}
@@ -91,23 +91,55 @@ func (f *FS) lookup(name string, follow bool) (Stat, error) {
 	return cur, nil
 }
 
-// child finds one name in a directory.
+// child finds one name in a directory: the name itself, else the first one that
+// is the same to the tree, else a stream: "file:stream".
 func (f *FS) child(dir Stat, name string) (Stat, error) {
 	if !dir.Mode.IsDir() {
 		return Stat{}, fmt.Errorf("%w: parent is no directory", fs.ErrNotExist)
 	}
-	id, found := ID(0), false
+	match, _ := f.tree.(Matcher)
+	var exact, like []ID
 	err := f.tree.List(dir.ID, func(e Entry) bool {
-		if e.Name == name {
-			id, found = e.ID, true
+		switch {
+		case e.Name == name:
+			exact = append(exact, e.ID)
+		case len(like) == 0 && match != nil && match.SameName(e.Name, name):
+			like = append(like, e.ID)
 		}
-		return !found
+		return len(exact) == 0
 	})
-	if found {
-		return f.tree.Stat(id)
+	if found := append(exact, like...); len(found) > 0 {
+		return f.tree.Stat(found[0])
+	}
+	if st, ok := f.stream(dir, name); ok {
+		return st, nil
 	}
 	if err != nil {
 		return Stat{}, err // a damaged directory: the name may be in the lost part
 	}
 	return Stat{}, fs.ErrNotExist
+}
+
+// stream finds "file:stream" where files have several.
+func (f *FS) stream(dir Stat, name string) (Stat, bool) {
+	s, ok := f.tree.(Streamer)
+	file, stream, found := strings.Cut(name, ":")
+	if !ok || !found {
+		return Stat{}, false
+	}
+	of, err := dir, error(nil)
+	if file != "" {
+		of, err = f.child(dir, file)
+	}
+	if err != nil {
+		return Stat{}, false
+	}
+	list, _ := s.Streams(of.ID) // one that can't be read has no such stream
+	for _, e := range list {
+		if e.Name == stream {
+			st, err := f.tree.Stat(e.ID)
+			return st, err == nil
+		}
+	}
+	return Stat{}, false
 }

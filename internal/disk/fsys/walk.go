@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+
+	"github.com/lenscap/lenscap/internal/disk/block"
 )
 
 // Bounds of a walk, far above what honest file systems hold.
@@ -23,9 +25,11 @@ type Node struct {
 	Stat
 	// Target is a symbolic link's.
 	Target string
+	// Stream is set for a further stream of a file; Path is then "file:stream".
+	Stream string
 	// Err tells what could not be read: the node itself, then Stat holds its
-	// ID at most, or a directory's entries, then the directory comes a second
-	// time with Err set.
+	// ID at most, or a directory's entries or a file's streams, then it comes a
+	// second time with Err set.
 	Err error
 }
 
@@ -45,9 +49,10 @@ func (f *FS) Walk(ctx context.Context, fn func(Node) error) error {
 // it is a symbolic link. A path that does not exist is an error.
 func (f *FS) WalkFrom(ctx context.Context, path string, fn func(Node) error) error {
 	w := &walk{ctx: ctx, tree: f.tree, fn: fn, seen: map[ID]bool{}}
+	w.streams, _ = f.tree.(Streamer)
 	root, err := f.lookup(path, false)
 	if err != nil && path == "." {
-		return fn(Node{Path: ".", Stat: Stat{ID: f.tree.Root()}, Err: err})
+		return fn(Node{Path: ".", Stat: Stat{ID: f.root}, Err: err})
 	}
 	if err != nil {
 		return &fs.PathError{Op: "walk", Path: path, Err: err}
@@ -78,6 +83,7 @@ type pending struct {
 type walk struct {
 	ctx     context.Context
 	tree    Tree
+	streams Streamer // nil when files have one stream
 	fn      func(Node) error
 	seen    map[ID]bool // directories
 	todo    []pending   // a stack
@@ -89,9 +95,12 @@ func (w *walk) visit(n Node, depth int) error {
 	isDir := n.Err == nil && n.Mode.IsDir()
 	if isDir && w.seen[n.ID] {
 		// Honest directories have one name: this is a loop.
-		n.Err, isDir = fmt.Errorf("directory %d has a second name: %w", n.ID, ErrDamaged), false
+		n.Err, isDir = fmt.Errorf("directory %d has a second name: %w", n.ID, block.ErrDamaged), false
 	}
 	err := w.fn(n)
+	if err == nil && n.Err == nil && w.streams != nil && (isDir || n.Mode.IsRegular()) {
+		err = w.visitStreams(n)
+	}
 	switch {
 	case isDir && errors.Is(err, SkipDir):
 		return nil
@@ -103,10 +112,31 @@ func (w *walk) visit(n Node, depth int) error {
 	return nil
 }
 
+// visitStreams gives the further streams of a node to fn.
+func (w *walk) visitStreams(n Node) error {
+	list, err := w.streams.Streams(n.ID)
+	for _, e := range list {
+		s := Node{Path: n.Path + ":" + e.Name, Stream: e.Name, Stat: Stat{ID: e.ID}}
+		if st, serr := w.tree.Stat(e.ID); serr != nil {
+			s.Err = serr
+		} else {
+			s.Stat = st
+		}
+		if ferr := w.fn(s); ferr != nil {
+			return ferr
+		}
+	}
+	if err != nil {
+		n.Err = fmt.Errorf("list streams: %w", err)
+		return w.fn(n)
+	}
+	return nil
+}
+
 // dir visits the entries of one directory, a batch at a time.
 func (w *walk) dir(d pending) error {
 	if d.depth >= maxDepth {
-		return w.fn(Node{Path: d.path, Stat: d.st, Err: fmt.Errorf("more than %d directories deep: %w", maxDepth, ErrDamaged)})
+		return w.fn(Node{Path: d.path, Stat: d.st, Err: fmt.Errorf("more than %d directories deep: %w", maxDepth, block.ErrDamaged)})
 	}
 	var entries []Entry
 	var failed error
@@ -140,7 +170,7 @@ func (w *walk) batch(d pending, entries []Entry) error {
 			return err
 		}
 		if w.entries++; w.entries > maxEntries {
-			return fmt.Errorf("more than %d entries: %w", maxEntries, ErrDamaged)
+			return fmt.Errorf("more than %d entries: %w", maxEntries, block.ErrDamaged)
 		}
 		n := Node{Path: e.Name, Stat: Stat{ID: e.ID}}
 		if d.path != "." {

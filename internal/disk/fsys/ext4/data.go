@@ -2,7 +2,6 @@ package ext4
 
 import (
 	"fmt"
-	"io"
 
 	"github.com/lenscap/lenscap/internal/disk/block"
 	"github.com/lenscap/lenscap/internal/disk/fsys"
@@ -18,7 +17,7 @@ func (t *tree) Open(id fsys.ID) (fsys.Data, error) {
 	case in.mode()&0xF000 != 0x8000:
 		return nil, fmt.Errorf("inode %d: want a regular file, found %s", in.num, fsys.TypeName(fileMode(in.mode())))
 	case in.has(flagEncrypt):
-		return nil, fmt.Errorf("inode %d: %w", in.num, fsys.ErrEncrypted)
+		return nil, fmt.Errorf("inode %d: %w", in.num, block.ErrEncrypted)
 	}
 	return t.data(in)
 }
@@ -47,7 +46,7 @@ func (m *mapped) Size() int64 { return m.size }
 
 // ReadAt implements [io.ReaderAt].
 func (m *mapped) ReadAt(p []byte, off int64) (int, error) {
-	n, end := clip(len(p), off, m.size)
+	n, end := block.Clip(len(p), off, m.size)
 	bs := int64(m.t.sb.blockSize)
 	for done := 0; done < n; {
 		pos := off + int64(done)
@@ -104,7 +103,7 @@ type inlined struct {
 func (d inlined) Size() int64 { return d.size }
 
 func (d inlined) ReadAt(p []byte, off int64) (int, error) {
-	n, end := clip(len(p), off, d.size)
+	n, end := block.Clip(len(p), off, d.size)
 	if n == 0 {
 		return 0, end
 	}
@@ -119,21 +118,6 @@ func (d inlined) ReadAt(p []byte, off int64) (int, error) {
 // Extents implements [fsys.Data]: inline data has none.
 func (d inlined) Extents(int) ([]block.Extent, error) { return nil, nil }
 
-// clip bounds a read to a file's size; see the contract of [io.ReaderAt].
-func clip(n int, off, size int64) (int, error) {
-	switch {
-	case off < 0:
-		return 0, fmt.Errorf("read at offset %d: want an offset from 0", off)
-	case n == 0:
-		return 0, nil
-	case off >= size:
-		return 0, io.EOF
-	case int64(n) > size-off:
-		return int(size - off), io.EOF
-	}
-	return n, nil
-}
-
 // ReadLink implements [fsys.Tree].
 func (t *tree) ReadLink(id fsys.ID) (string, error) {
 	in, err := t.inode(id)
@@ -145,7 +129,7 @@ func (t *tree) ReadLink(id fsys.ID) (string, error) {
 	case in.mode()&0xF000 != 0xA000:
 		return "", fmt.Errorf("inode %d: want a symbolic link, found %s", in.num, fsys.TypeName(fileMode(in.mode())))
 	case in.has(flagEncrypt):
-		return "", fmt.Errorf("inode %d: target: %w", in.num, fsys.ErrEncrypted)
+		return "", fmt.Errorf("inode %d: target: %w", in.num, block.ErrEncrypted)
 	case size > uint64(t.sb.blockSize):
 		return "", damaged("inode %d: link target of %d bytes", in.num, size)
 	case size < 60 && !in.has(flagExtents|flagInlineData):

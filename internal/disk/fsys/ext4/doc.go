@@ -89,5 +89,5 @@ func (t *tree) Info() fsys.Info {
 func (t *tree) Root() fsys.ID { return 2 }
 
 func damaged(format string, args ...any) error {
-	return fmt.Errorf(format+": %w", append(args, fsys.ErrDamaged)...)
+	return fmt.Errorf(format+": %w", append(args, block.ErrDamaged)...)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/lenscap/lenscap/internal/disk/block"
-	"github.com/lenscap/lenscap/internal/disk/fsys"
 )
 
 // maxDescriptors bounds the group descriptors held in memory, in bytes: enough
@@ -16,7 +15,7 @@ const maxDescriptors = 64 << 20
 func (t *tree) readDescriptors() error {
 	sb := &t.sb
 	if n := uint64(sb.groups) * uint64(sb.descSize); n > maxDescriptors {
-		return fmt.Errorf("%d groups need %d bytes of descriptors, want at most %d: %w", sb.groups, n, maxDescriptors, fsys.ErrUnsupported)
+		return fmt.Errorf("%d groups need %d bytes of descriptors, want at most %d: %w", sb.groups, n, maxDescriptors, block.ErrUnsupported)
 	}
 	perBlock := uint32(sb.blockSize / sb.descSize)
 	buf := make([]byte, sb.blockSize)

@@ -165,9 +165,9 @@ func (j *journal) check(blockSize int64, fast uint32) error {
 	case blockSize != j.bs:
 		return damaged("its blocks have %d bytes, those of the file system %d", blockSize, j.bs)
 	case j.features&^jbdRead != 0:
-		return fmt.Errorf("it has features %#x: %w", j.features&^jbdRead, fsys.ErrUnsupported)
+		return fmt.Errorf("it has features %#x: %w", j.features&^jbdRead, block.ErrUnsupported)
 	case j.end > maxJournalBlocks:
-		return fmt.Errorf("it has %d blocks, want at most %d: %w", j.end, maxJournalBlocks, fsys.ErrUnsupported)
+		return fmt.Errorf("it has %d blocks, want at most %d: %w", j.end, maxJournalBlocks, block.ErrUnsupported)
 	case int64(j.end) > j.file.Size()/j.bs:
 		return damaged("it has %d blocks, its file %d", j.end, j.file.Size()/j.bs)
 	}

@@ -55,7 +55,7 @@ func (m *mapped) physical(n uint64) (int64, error) {
 
 // ReadAt implements [io.ReaderAt].
 func (o *overlay) ReadAt(p []byte, off int64) (int, error) {
-	n, end := clip(len(p), off, o.Size())
+	n, end := block.Clip(len(p), off, o.Size())
 	for done := 0; done < n; {
 		pos := off + int64(done)
 		nr, within := pos/o.bs, pos%o.bs

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/lenscap/lenscap/internal/disk/block"
-	"github.com/lenscap/lenscap/internal/disk/fsys"
 )
 
 // Feature bits: s_feature_compat, s_feature_incompat, s_feature_ro_compat.
@@ -71,13 +70,13 @@ type superblock struct {
 func readSuperblock(src block.Source) (superblock, error) {
 	b := make([]byte, 1024)
 	if src.Size() < 2048 {
-		return superblock{}, fsys.ErrNotThis
+		return superblock{}, block.ErrNotThis
 	}
 	if err := block.ReadFull(src, b, 1024); err != nil {
 		return superblock{}, fmt.Errorf("read superblock: %w", err)
 	}
 	if le.Uint16(b[0x38:]) != 0xEF53 {
-		return superblock{}, fsys.ErrNotThis
+		return superblock{}, block.ErrNotThis
 	}
 	sb := superblock{
 		inodes: le.Uint32(b), freeInodes: le.Uint32(b[0x10:]),
@@ -111,9 +110,9 @@ func readSuperblock(src block.Source) (superblock, error) {
 func (sb *superblock) check() error {
 	switch {
 	case sb.incompat&incompatJournalDev != 0:
-		return fmt.Errorf("holds the journal of another file system: %w", fsys.ErrUnsupported)
+		return fmt.Errorf("holds the journal of another file system: %w", block.ErrUnsupported)
 	case sb.incompat&^incompatRead != 0:
-		return fmt.Errorf("incompatible features %#x: %w", sb.incompat&^incompatRead, fsys.ErrUnsupported)
+		return fmt.Errorf("incompatible features %#x: %w", sb.incompat&^incompatRead, block.ErrUnsupported)
 	case sb.inodeSize < 128 || sb.inodeSize > sb.blockSize || sb.inodeSize&(sb.inodeSize-1) != 0:
 		return damaged("superblock: inodes of %d bytes in blocks of %d", sb.inodeSize, sb.blockSize)
 	case sb.descSize > sb.blockSize || sb.descSize&(sb.descSize-1) != 0:
