@@ -7,36 +7,36 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/lenscap/lenscap/internal/disk"
-	drivers "github.com/lenscap/lenscap/internal/disk/all"
 	"github.com/lenscap/lenscap/internal/disk/block"
 )
 
 func (a *app) diskCommand() *cobra.Command {
-	var region string
+	var f targetFlags
 	c := &cobra.Command{
 		Use:   "disk",
 		Short: a.say(t("read a disk without mounting it and without root", "不挂载、不用 root 读取磁盘")),
 	}
-	c.PersistentFlags().StringVar(&region, "region", "", a.say(t("region of a cloud's disk (default: the SDK's)", "云上磁盘所在地域（默认取 SDK 配置）")))
-	c.AddCommand(a.diskInfo(&region), a.diskList(&region), a.diskCat(&region), a.diskHash(&region), a.diskExtract(&region))
+	a.targetFlags(c, &f)
+	c.AddCommand(a.diskInfo(&f), a.diskList(&f), a.diskCat(&f), a.diskHash(&f), a.diskExtract(&f))
 	return c
 }
 
 // withDisk opens a target's disk for one command.
-func (a *app) withDisk(ctx context.Context, target, region string, fn func(*disk.Disk, *block.Counter) error) error {
-	src, _, err := a.openTarget(ctx, target, region)
+func (a *app) withDisk(ctx context.Context, name string, f targetFlags, fn func(*disk.Disk, *block.Counter) error) error {
+	target, err := a.openTarget(ctx, name, f)
 	if err != nil {
 		return err
 	}
-	counter := block.NewCounter(src)
-	defer counter.Close() //nolint:errcheck // reading only: nothing is lost
-	d, err := disk.Open(ctx, counter, drivers.Options())
+	counter := block.NewCounter(target.Source)
+	defer target.Close() //nolint:errcheck // reading only: nothing is lost
+	d, err := disk.Open(ctx, counter, target.opts)
 	if err != nil {
-		return fmt.Errorf("open %s: %w", target, err)
+		return fmt.Errorf("open %s: %w", name, err)
 	}
 	defer d.Close() //nolint:errcheck // reading only: nothing is lost
 	if err := fn(d, counter); err != nil {
@@ -47,18 +47,16 @@ func (a *app) withDisk(ctx context.Context, target, region string, fn func(*disk
 
 // complete says aloud when volumes were not shown in full: exit code 4.
 func (a *app) complete(d *disk.Disk) error {
-	whole := !d.Incomplete
 	for _, n := range d.Notes {
 		a.hint(t("note: %s", "注意：%s"), n)
 	}
 	for _, v := range d.Volumes {
-		if (v.State == disk.Read || v.State == disk.Blank || v.State == disk.Part) && !v.Incomplete {
+		if v.Whole() {
 			continue
 		}
-		whole = false
 		a.hint(t("note: volume %s (%s): %s %s", "注意：卷 %s（%s）：%s %s"), v.Name, v.Type, v.State, v.Note)
 	}
-	if !whole {
+	if !d.Whole() {
 		return exit(exitUnread)
 	}
 	return nil
@@ -72,20 +70,33 @@ func pathOf(d *disk.Disk, args []string) (volume, path string) {
 	return d.Split(args[1])
 }
 
-func (a *app) diskInfo(region *string) *cobra.Command {
+func (a *app) diskInfo(f *targetFlags) *cobra.Command {
 	var reads, asJSON bool
 	c := &cobra.Command{
 		Use: "info TARGET", Args: cobra.ExactArgs(1),
 		Short: a.say(t("list the volumes and what they are", "列出各个卷及其类型")),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.withDisk(c.Context(), args[0], *region, func(d *disk.Disk, n *block.Counter) error {
+			return a.withDisk(c.Context(), args[0], *f, func(d *disk.Disk, n *block.Counter) error {
 				if asJSON {
 					return infoJSON(a.out, d)
 				}
 				rows := [][]string{{"VOLUME", "TYPE", "STATE", "OFFSET", "SIZE", "LABEL", "NOTE"}}
 				for _, v := range d.Volumes {
 					label, _ := disk.Printable(v.Label)
-					rows = append(rows, []string{v.Name, v.Type, string(v.State), fmt.Sprint(v.Offset), fmt.Sprint(v.Size), label, v.Note})
+					offset := "-"
+					if v.Offset >= 0 {
+						offset = fmt.Sprint(v.Offset)
+					}
+					note := v.Note
+					if len(v.Members) > 0 {
+						note = strings.Trim(a.say(t("made of ", "由以下卷组成："))+strings.Join(v.Members, ", ")+"; "+note, "; ")
+					}
+					rows = append(rows, []string{v.Name, v.Type, string(v.State), offset, fmt.Sprint(v.Size), label, note})
+				}
+				if d.Format != "" {
+					if _, err := fmt.Fprintf(a.out, a.say(t("image: %s\n", "镜像格式：%s\n")), d.Format); err != nil {
+						return err
+					}
 				}
 				if err := columns(a.out, rows); err != nil {
 					return err
@@ -114,10 +125,13 @@ func infoJSON(w io.Writer, d *disk.Disk) error {
 			State  disk.State `json:"state"`
 			Offset int64      `json:"offset"`
 			Size   int64      `json:"size"`
+			Kind   string     `json:"partition_type,omitempty"`
 			Label  string     `json:"label,omitempty"`
 			UUID   string     `json:"uuid,omitempty"`
+			Made   []string   `json:"members,omitempty"`
+			Whole  bool       `json:"complete"`
 			Note   string     `json:"note,omitempty"`
-		}{v.Name, v.Type, v.State, v.Offset, v.Size, label, v.UUID, v.Note})
+		}{v.Name, v.Type, v.State, v.Offset, v.Size, v.Kind, label, v.UUID, v.Members, v.Whole(), v.Note})
 		if err != nil {
 			return err
 		}
@@ -125,13 +139,17 @@ func infoJSON(w io.Writer, d *disk.Disk) error {
 	return nil
 }
 
-func (a *app) diskList(region *string) *cobra.Command {
-	return &cobra.Command{
+func (a *app) diskList(f *targetFlags) *cobra.Command {
+	var deleted bool
+	c := &cobra.Command{
 		Use: "ls TARGET [PATH]", Args: cobra.RangeArgs(1, 2),
 		Short: a.say(t("list what is below a path", "列出某路径下的内容")),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.withDisk(c.Context(), args[0], *region, func(d *disk.Disk, _ *block.Counter) error {
+			return a.withDisk(c.Context(), args[0], *f, func(d *disk.Disk, _ *block.Counter) error {
 				volume, path := pathOf(d, args)
+				if deleted {
+					return a.listDeleted(c.Context(), d, volume, path)
+				}
 				lost := 0
 				show := func(e disk.Entry) error {
 					l := e.Line()
@@ -152,6 +170,51 @@ func (a *app) diskList(region *string) *cobra.Command {
 			})
 		},
 	}
+	c.Flags().BoolVar(&deleted, "deleted", false, a.say(t("list deleted files that the disk still tells of", "列出磁盘上仍有痕迹的已删除文件")))
+	return c
+}
+
+// listDeleted prints the deleted files of one volume, or of every one that can
+// be searched, those below a path only.
+func (a *app) listDeleted(ctx context.Context, d *disk.Disk, name, path string) error {
+	lost, searched := 0, 0
+	show := func(g disk.Gone) error {
+		if below := strings.Trim(path, "/"); below != "" && g.Path != below && !strings.HasPrefix(g.Path, below+"/") {
+			return nil
+		}
+		when := "-"
+		if !g.At.IsZero() {
+			when = g.At.UTC().Format("2006-01-02 15:04")
+		}
+		text, _ := disk.Printable("/" + g.Path)
+		_, err := fmt.Fprintf(a.out, "%s %10d %s %-5s %s:%s\n", g.Mode, g.Size, when, g.State, g.Volume.Name, text)
+		return err
+	}
+	for i := range d.Volumes {
+		v := &d.Volumes[i]
+		if name != "" && v.Name != name || name == "" && v.FS == nil {
+			continue
+		}
+		err := v.Deleted(ctx, show)
+		switch {
+		case err == nil:
+			searched++
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case name != "":
+			return err
+		case errors.Is(err, disk.ErrNoDeleted):
+			a.hint(t("note: %v", "注意：%v"), err)
+		default:
+			lost++
+			a.hint(t("note: volume %s: %v", "注意：卷 %s：%v"), v.Name, err)
+		}
+	}
+	if name != "" && searched == 0 {
+		_, err := d.Volume(name)
+		return err
+	}
+	return unread(lost)
 }
 
 // walk visits one volume, or every one that is read when none is named.
@@ -174,12 +237,12 @@ func unread(n int) error {
 	return nil
 }
 
-func (a *app) diskCat(region *string) *cobra.Command {
+func (a *app) diskCat(f *targetFlags) *cobra.Command {
 	return &cobra.Command{
 		Use: "cat TARGET PATH", Args: cobra.ExactArgs(2),
 		Short: a.say(t("write a file's bytes to standard output", "把文件内容写到标准输出")),
 		RunE: func(c *cobra.Command, args []string) error {
-			err := a.withDisk(c.Context(), args[0], *region, func(d *disk.Disk, _ *block.Counter) error {
+			err := a.withDisk(c.Context(), args[0], *f, func(d *disk.Disk, _ *block.Counter) error {
 				volume, path := pathOf(d, args)
 				data, _, err := d.Open(volume, path)
 				if err != nil {
@@ -196,12 +259,12 @@ func (a *app) diskCat(region *string) *cobra.Command {
 	}
 }
 
-func (a *app) diskHash(region *string) *cobra.Command {
+func (a *app) diskHash(f *targetFlags) *cobra.Command {
 	return &cobra.Command{
 		Use: "hash TARGET [PATH]", Args: cobra.RangeArgs(1, 2),
 		Short: a.say(t("print one JSON line a file with its SHA-256", "每个文件输出一行 JSON，含 SHA-256")),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.withDisk(c.Context(), args[0], *region, func(d *disk.Disk, _ *block.Counter) error {
+			return a.withDisk(c.Context(), args[0], *f, func(d *disk.Disk, _ *block.Counter) error {
 				volume, path := pathOf(d, args)
 				lost, err := d.Hash(c.Context(), a.out, volume, path)
 				if err != nil {
@@ -213,9 +276,9 @@ func (a *app) diskHash(region *string) *cobra.Command {
 	}
 }
 
-func (a *app) diskExtract(region *string) *cobra.Command {
+func (a *app) diskExtract(f *targetFlags) *cobra.Command {
 	var into string
-	var links bool
+	var links, deleted bool
 	c := &cobra.Command{
 		Use: "extract TARGET [PATH]", Args: cobra.RangeArgs(1, 2),
 		Short: a.say(t("copy what is below a path into a folder", "把某路径下的内容复制到目录中")),
@@ -223,9 +286,15 @@ func (a *app) diskExtract(region *string) *cobra.Command {
 			if err := os.MkdirAll(into, 0o700); err != nil {
 				return fmt.Errorf("make the target folder: %w", err)
 			}
-			return a.withDisk(c.Context(), args[0], *region, func(d *disk.Disk, _ *block.Counter) error {
+			return a.withDisk(c.Context(), args[0], *f, func(d *disk.Disk, _ *block.Counter) error {
 				volume, path := pathOf(d, args)
-				got, err := d.Extract(c.Context(), volume, path, into, links)
+				var got disk.Extracted
+				var err error
+				if deleted {
+					got, err = d.ExtractDeleted(c.Context(), volume, into)
+				} else {
+					got, err = d.Extract(c.Context(), volume, path, into, links)
+				}
 				if err != nil {
 					return err
 				}
@@ -238,6 +307,7 @@ func (a *app) diskExtract(region *string) *cobra.Command {
 		},
 	}
 	c.Flags().StringVarP(&into, "into", "C", ".", a.say(t("the folder to copy into", "复制到哪个目录")))
+	c.Flags().BoolVar(&deleted, "deleted", false, a.say(t("copy what is left of deleted files instead", "改为复制已删除文件的残留内容")))
 	c.Flags().BoolVar(&links, "links", false, a.say(t("make symbolic links, too", "同时创建符号链接")))
 	return c
 }

@@ -12,7 +12,8 @@ import (
 )
 
 func (a *app) inspectCommand() *cobra.Command {
-	var region, format string
+	var format string
+	var f targetFlags
 	var maxBytes int64
 	c := &cobra.Command{
 		Use: "inspect TARGET", Args: cobra.ExactArgs(1),
@@ -24,16 +25,16 @@ func (a *app) inspectCommand() *cobra.Command {
 			if format != "text" && format != "json" {
 				return usageError{fmt.Errorf("--format %q: want text or json", format)}
 			}
-			src, ref, err := a.openTarget(c.Context(), args[0], region)
+			target, err := a.openTarget(c.Context(), args[0], f)
 			if err != nil {
 				return err
 			}
-			defer src.Close() //nolint:errcheck // reading only: nothing is lost
-			inspector, err := a.inspector(maxBytes)
+			defer target.Close() //nolint:errcheck // reading only: nothing is lost
+			inspector, err := a.inspector(maxBytes, target.opts)
 			if err != nil {
 				return err
 			}
-			ev, err := inspector.Inspect(c.Context(), ref, src, nil)
+			ev, err := inspector.Inspect(c.Context(), target.ref, target.Source, nil)
 			if err != nil {
 				return fmt.Errorf("inspect %s: %w", args[0], err)
 			}
@@ -53,7 +54,7 @@ func (a *app) inspectCommand() *cobra.Command {
 			return err
 		},
 	}
-	c.Flags().StringVar(&region, "region", "", a.say(t("region of a cloud's disk (default: the SDK's)", "云上磁盘所在地域（默认取 SDK 配置）")))
+	a.targetFlags(c, &f)
 	c.Flags().StringVarP(&format, "format", "f", "text", "text, json")
 	c.Flags().Int64Var(&maxBytes, "max-bytes", config.Default().Scan.MaxBytes, a.say(t("most bytes to read", "最多读取的字节数")))
 	return c

@@ -15,7 +15,8 @@ import (
 	"github.com/lenscap/lenscap/internal/cloud"
 	"github.com/lenscap/lenscap/internal/config"
 	"github.com/lenscap/lenscap/internal/detect"
-	drivers "github.com/lenscap/lenscap/internal/disk/all"
+	"github.com/lenscap/lenscap/internal/disk"
+	readers "github.com/lenscap/lenscap/internal/disk/all"
 	"github.com/lenscap/lenscap/internal/evidence"
 	"github.com/lenscap/lenscap/internal/exposure"
 	"github.com/lenscap/lenscap/internal/finding"
@@ -208,7 +209,7 @@ func (a *app) scanConfig(store finding.Store, f scanFlags) (runConfig, error) {
 		return cfg, nil
 	}
 	if cfg.Content != scan.ContentNone {
-		if cfg.Inspector, err = a.inspector(a.cfg.Scan.MaxBytes); err != nil {
+		if cfg.Inspector, err = a.inspector(a.cfg.Scan.MaxBytes, readers.Options()); err != nil {
 			return runConfig{}, err
 		}
 	}
@@ -226,13 +227,13 @@ func (a *app) scanConfig(store finding.Store, f scanFlags) (runConfig, error) {
 }
 
 // inspector looks inside disks with every detector and the installation's key.
-func (a *app) inspector(maxBytes int64) (*evidence.Inspector, error) {
+func (a *app) inspector(maxBytes int64, opts disk.Options) (*evidence.Inspector, error) {
 	key, err := evidence.LoadOrCreateKey(filepath.Join(a.cfg.Data, keyFile))
 	if err != nil {
 		return nil, err
 	}
 	return evidence.New(evidence.Options{
-		Disk: drivers.Options(), Detectors: detect.All(), Key: key, MaxBytes: maxBytes,
+		Disk: opts, Detectors: detect.All(), Key: key, MaxBytes: maxBytes,
 	}), nil
 }
 

@@ -158,7 +158,7 @@ func (a *assembly) partitions(p place) (bool, error) {
 		return false, nil
 	}
 	for _, t := range table.Partitions {
-		v := Volume{Name: t.Name, Label: t.Label, Offset: t.Offset, Size: t.Length}
+		v := Volume{Name: t.Name, Kind: t.Type, Label: t.Label, Offset: t.Offset, Size: t.Length}
 		if p.Name != "" {
 			v.Name = p.Name + "/" + t.Name
 		}
@@ -437,10 +437,15 @@ func (v *Volume) name(ctx context.Context, src block.Source) error {
 	case ok:
 		v.Type, v.State = kind, state
 		note := "recognised, its content is not read"
-		if state == Encrypted {
+		switch state {
+		case Encrypted:
 			note = "encrypted, its content is not read"
+		case Raw:
+			note = "holds no files"
 		}
 		v.Note = join(v.Note, note)
+	case bare[v.Kind] != "":
+		v.Type, v.State, v.Note = bare[v.Kind], Raw, join(v.Note, "holds no files")
 	default:
 		empty, err := blank(ctx, src, blankLimit)
 		if ctx.Err() != nil {

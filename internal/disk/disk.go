@@ -32,6 +32,7 @@ const (
 	Encrypted   State = "encrypted"   // not readable without a key
 	Missing     State = "missing"     // not readable without another device or file
 	Blank       State = "blank"       // looked at in full: zeros only
+	Raw         State = "raw"         // holds no files by its kind: swap, a boot loader
 )
 
 // Options are how a disk is opened. Drivers is needed; without Formats or
@@ -59,6 +60,7 @@ type Options struct {
 type Volume struct {
 	Name   string // p1, p5, whole, vg/lv, md0, a subvolume's path
 	Type   string // ext4, xfs, luks, … or unknown
+	Kind   string // the partition table's type: mbr:83, gpt:…; empty without one
 	Label  string // the file system's, else the partition's
 	UUID   string
 	Offset int64 // bytes into the disk; below zero for a volume made of others
@@ -120,6 +122,26 @@ func (d *Disk) Close() error {
 	}
 	d.images = nil
 	return errors.Join(errs...)
+}
+
+// Whole tells whether all that the disk holds is shown, but for what holds no
+// files by its kind.
+func (d *Disk) Whole() bool {
+	for i := range d.Volumes {
+		if !d.Volumes[i].Whole() {
+			return false
+		}
+	}
+	return !d.Incomplete
+}
+
+// Whole tells whether nothing of the volume's files is missing.
+func (v *Volume) Whole() bool {
+	switch v.State {
+	case Read, Part, Blank, Raw:
+		return !v.Incomplete
+	}
+	return false
 }
 
 // Volume gives the volume of a name; an empty name means the only one that is

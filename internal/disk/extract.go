@@ -86,13 +86,19 @@ func (x extraction) parent(e Entry) error {
 	return nil
 }
 
-// file copies one file; one that can't be read in full is removed again.
+// file copies one file.
 func (x extraction) file(e Entry) error {
 	data, err := e.Volume.FS.Tree().Open(e.ID)
 	if err != nil {
 		x.skip(e, err)
 		return x.ctx.Err()
 	}
+	return x.copy(e, data)
+}
+
+// copy writes the bytes of one file; one that can't be read in full is removed
+// again.
+func (x extraction) copy(e Entry, data fsys.Data) error {
 	if err := x.parent(e); err != nil {
 		return err
 	}

@@ -49,10 +49,10 @@ var signatures = []signature{
 	{"reiserfs", 65588, "ReIsEr", Unsupported},
 	{"jfs", 32768, "JFS1", Unsupported},
 	{"ext4", 1080, "\x53\xef", Unsupported},
-	{"swap", 4086, "SWAPSPACE2", Unsupported},
-	{"swap", 4086, "SWAP-SPACE", Unsupported},
-	{"swap", 16374, "SWAPSPACE2", Unsupported},
-	{"swap", 65526, "SWAPSPACE2", Unsupported},
+	{"swap", 4086, "SWAPSPACE2", Raw},
+	{"swap", 4086, "SWAP-SPACE", Raw},
+	{"swap", 16374, "SWAPSPACE2", Raw},
+	{"swap", 65526, "SWAPSPACE2", Raw},
 	{"hibernation", 4086, "S1SUSPEND", Unsupported},
 	{"hibernation", 4086, "S2SUSPEND", Unsupported},
 	{"oracleasm", 32, "ORCLDISK", Unsupported},
@@ -72,6 +72,15 @@ var signatures = []signature{
 	{"tar", 257, "ustar", Unsupported},
 	// At the end: RAID metadata 1.0.
 	{"mdraid", -8192, "\xfc\x4e\x2b\xa9", Unsupported},
+}
+
+// bare are the kinds of partitions that hold no files, when nothing known is on
+// them (UEFI specification; Microsoft's reserved partition).
+var bare = map[string]string{
+	"gpt:21686148-6449-6e6f-744e-656564454649": "bios-boot",
+	"gpt:e3c9e316-0b5c-4db8-817d-f92df00215ae": "ms-reserved",
+	"gpt:9e1a2d38-c612-4316-aa26-8b49521e5a8b": "prep-boot",
+	"mbr:41": "prep-boot",
 }
 
 // recognise names a format that is not read; ok is false when none is known.

@@ -123,6 +123,10 @@ func (l *look) volumes(d *disk.Disk) {
 			if v.Incomplete {
 				l.gap(lenscap.CauseMalformed, what)
 			}
+		case disk.Raw:
+			if v.Type == "swap" { // pages of memory lie there
+				l.gap(lenscap.CauseUnsupported, what)
+			}
 		case disk.Missing:
 			l.gap(lenscap.CauseNotRead, what)
 		case disk.Encrypted, disk.Unsupported:
