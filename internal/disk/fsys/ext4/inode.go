@@ -126,12 +126,16 @@ func (t *tree) Stat(id fsys.ID) (fsys.Stat, error) {
 	if err != nil {
 		return fsys.Stat{}, err
 	}
+	return t.stat(in)
+}
+
+func (t *tree) stat(in inode) (fsys.Stat, error) {
 	size := in.size(&t.sb)
 	if size > 1<<62 {
 		return fsys.Stat{}, damaged("inode %d: size %d", in.num, size)
 	}
 	st := fsys.Stat{
-		ID: id, Mode: fileMode(in.mode()), Size: int64(size),
+		ID: fsys.ID(in.num), Mode: fileMode(in.mode()), Size: int64(size),
 		UID:      uint32(le.Uint16(in.raw[2:])) | uint32(le.Uint16(in.raw[0x78:]))<<16,
 		GID:      uint32(le.Uint16(in.raw[0x18:])) | uint32(le.Uint16(in.raw[0x7A:]))<<16,
 		Links:    uint32(le.Uint16(in.raw[0x1A:])),

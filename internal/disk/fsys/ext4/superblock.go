@@ -37,6 +37,7 @@ const (
 
 	roSparseSuper = 0x1
 	roHugeFile    = 0x8
+	roGroupSums   = 0x410 // gdt_csum or metadata_csum: groups may be uninitialised
 	roBigalloc    = 0x200
 	// roExt4 are read-only features that only ext4 has.
 	roExt4 = roHugeFile | 0x10 | 0x20 | 0x40 | roBigalloc | 0x400
@@ -64,6 +65,7 @@ type superblock struct {
 	firstMetaBG        uint32
 	backupGroups       [2]uint32 // with sparse_super2
 	groups             uint32
+	clusterBlocks      uint64 // blocks of one bit in the block bitmaps
 }
 
 // readSuperblock reads and checks the superblock at byte 1024.
@@ -102,7 +104,10 @@ func readSuperblock(src block.Source) (superblock, error) {
 	if shift > 6 {
 		return superblock{}, damaged("superblock: block size 1024 << %d, want at most 65536", shift)
 	}
-	sb.blockSize = 1024 << shift
+	sb.blockSize, sb.clusterBlocks = 1024<<shift, 1
+	if c := le.Uint32(b[0x1C:]); sb.roCompat&roBigalloc != 0 && c > shift && c < 32 {
+		sb.clusterBlocks = 1 << (c - shift)
+	}
 	return sb, sb.check()
 }
 
