@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -69,9 +70,21 @@ func (t target) Close() error {
 	return errors.Join(errs...)
 }
 
+// diskMemory is what the collector of garbage keeps the heap near to while a
+// disk is read; the caches hold half of it.
+const diskMemory = 64 << 20
+
+// boundMemory holds the heap down, unless the user has set GOMEMLIMIT.
+func boundMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(diskMemory)
+	}
+}
+
 // openTarget opens what TARGET names: a file or block device, or an asset of a
 // cloud by its scheme. A file whose name looks like a scheme is reached by ./.
 func (a *app) openTarget(ctx context.Context, name string, f targetFlags) (target, error) {
+	boundMemory()
 	opts, err := f.options(name)
 	if err != nil {
 		return target{}, err

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,7 +9,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
 
+	"github.com/lenscap/lenscap/internal/disk/block"
 	"github.com/lenscap/lenscap/internal/disk/fsys"
 )
 
@@ -63,48 +69,129 @@ func unixMode(m fs.FileMode) string {
 }
 
 // Hash writes one JSON line for every node below path on a volume, on all that
-// are read when volume is empty. It gives how many nodes could not be read; the
-// error is for what ends the work.
+// are read when volume is empty, in the order of the walk. Files are read in the
+// order in which they lie on the disk, a batch at a time. It gives how many
+// nodes could not be read; the error is for what ends the work.
 func (d *Disk) Hash(ctx context.Context, w io.Writer, volume, path string) (unread int, err error) {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	buf := make([]byte, 1<<20)
-	visit := func(e Entry) error {
-		l := e.Line()
-		if e.Err == nil && e.Mode.IsRegular() {
-			if err := e.hash(ctx, &l, buf); err != nil {
-				return err
-			}
-		}
-		if l.Error != "" {
-			unread++
-		}
-		return enc.Encode(l)
-	}
+	h := &hashing{ctx: ctx, enc: json.NewEncoder(w)}
+	h.enc.SetEscapeHTML(false)
 	if volume == "" && fsys.Clean(path) == "." {
-		return unread, d.Walk(ctx, visit)
+		err = d.Walk(ctx, h.visit)
+	} else {
+		var v *Volume
+		if v, err = d.Volume(volume); err != nil {
+			return 0, err
+		}
+		err = v.Walk(ctx, path, h.visit)
 	}
-	v, err := d.Volume(volume)
-	if err != nil {
-		return 0, err
+	if err == nil {
+		err = h.flush()
 	}
-	err = v.Walk(ctx, path, visit)
-	return unread, err
+	return h.unread, err
 }
 
-// hash reads a file into its line. The error is not nil only when ctx ended.
-func (e Entry) hash(ctx context.Context, l *Line, buf []byte) error {
-	data, err := e.Volume.FS.Tree().Open(e.ID)
-	if err == nil {
-		h := sha256.New()
-		r := reader{ctx, io.NewSectionReader(data, 0, data.Size())}
-		if _, err = io.CopyBuffer(h, r, buf); err == nil {
-			l.SHA256 = hex.EncodeToString(h.Sum(nil))
-			return nil
+// Bounds of a batch of files that are hashed together.
+const (
+	batchFiles = 2048
+	batchBytes = 256 << 20
+)
+
+// hashing gathers entries in a batch and hashes those that are files.
+type hashing struct {
+	ctx    context.Context
+	enc    *json.Encoder
+	batch  []hashed
+	bytes  int64
+	unread int
+}
+
+type hashed struct {
+	Entry
+	line Line
+	data fsys.Data    // nil when there is nothing to read
+	at   int64        // where it starts on the disk
+	run  block.Extent // its first stretch on the volume
+}
+
+func (h *hashing) visit(e Entry) error {
+	f := hashed{Entry: e, line: e.Line()}
+	if e.Err == nil && e.Mode.IsRegular() {
+		if data, err := e.Volume.FS.Tree().Open(e.ID); err != nil {
+			f.line.Error, _ = Printable(err.Error())
+		} else {
+			f.data = data
+			h.bytes += data.Size()
+			if ext, err := data.Extents(1); err == nil && len(ext) > 0 {
+				f.run, f.at = ext[0], block.Locate(e.Volume.Source, ext[0].Offset)
+			}
 		}
 	}
-	l.Error, _ = Printable(err.Error())
-	return ctx.Err()
+	h.batch = append(h.batch, f)
+	if len(h.batch) < batchFiles && h.bytes < batchBytes {
+		return nil
+	}
+	return h.flush()
+}
+
+// flush hashes the files of the batch, several at once, and writes its lines.
+func (h *hashing) flush() error {
+	var order []*hashed
+	for i := range h.batch {
+		if h.batch[i].data != nil {
+			order = append(order, &h.batch[i])
+		}
+	}
+	slices.SortStableFunc(order, func(a, b *hashed) int { return cmp.Compare(a.at, b.at) })
+	h.prefetch(order)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(order)) {
+		wg.Go(func() {
+			buf := make([]byte, 256<<10)
+			for i := next.Add(1) - 1; i < int64(len(order)) && h.ctx.Err() == nil; i = next.Add(1) - 1 {
+				order[i].hash(h.ctx, buf)
+			}
+		})
+	}
+	wg.Wait()
+	if err := h.ctx.Err(); err != nil {
+		return err
+	}
+	for i := range h.batch {
+		if h.batch[i].line.Error != "" {
+			h.unread++
+		}
+		if err := h.enc.Encode(h.batch[i].line); err != nil {
+			return err
+		}
+	}
+	h.batch, h.bytes = h.batch[:0], 0
+	return nil
+}
+
+// prefetch tells the sources what is going to be read. One that fails here is
+// not an error yet: the reads will tell.
+func (h *hashing) prefetch(order []*hashed) {
+	ranges := map[block.Source][]block.Extent{}
+	for _, f := range order {
+		if f.run.Length > 0 {
+			ranges[f.Volume.Source] = append(ranges[f.Volume.Source], f.run)
+		}
+	}
+	for src, r := range ranges {
+		_ = block.Prefetch(h.ctx, src, r)
+	}
+}
+
+// hash reads a file into its line.
+func (f *hashed) hash(ctx context.Context, buf []byte) {
+	sum := sha256.New()
+	_, err := io.CopyBuffer(sum, reader{ctx, io.NewSectionReader(f.data, 0, f.data.Size())}, buf)
+	if err != nil {
+		f.line.Error, _ = Printable(err.Error())
+		return
+	}
+	f.line.SHA256 = hex.EncodeToString(sum.Sum(nil))
 }
 
 // reader stops when ctx ends, within a huge sparse file, too.
