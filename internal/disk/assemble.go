@@ -39,6 +39,9 @@ type place struct {
 	Volume
 	// split is set when it may hold a partition table.
 	split bool
+	// disc is set for a whole disk beside its partitions: it counts only when
+	// it is an ISO 9660 disc as well, as hybrid images are.
+	disc bool
 }
 
 // pooled is a device of a file system that spans several.
@@ -85,7 +88,7 @@ func (a *assembly) images(sources []block.Source) error {
 		if i == 0 {
 			d.Format, d.Size = img.Format, img.Size()
 		}
-		a.todo = append(a.todo, place{Volume{Name: name, Size: img.Size(), Source: cached}, true})
+		a.todo = append(a.todo, place{Volume: Volume{Name: name, Size: img.Size(), Source: cached}, split: true})
 	}
 	return nil
 }
@@ -124,8 +127,10 @@ func (a *assembly) run() error {
 
 // look takes one source apart.
 func (a *assembly) look(p place) error {
-	if member, err := a.probe(p.Volume); member || err != nil {
-		return err
+	if !p.disc {
+		if member, err := a.probe(p.Volume); member || err != nil {
+			return err
+		}
 	}
 	if p.split {
 		if parts, err := a.partitions(p); parts || err != nil {
@@ -134,6 +139,9 @@ func (a *assembly) look(p place) error {
 	}
 	if p.Name == "" {
 		p.Name = "whole"
+	}
+	if p.disc {
+		return a.disc(p.Volume)
 	}
 	return a.open(p.Volume)
 }
@@ -172,9 +180,25 @@ func (a *assembly) partitions(p place) (bool, error) {
 			continue
 		}
 		v.Source = sec
-		a.todo = append(a.todo, place{v, false})
+		a.todo = append(a.todo, place{Volume: v})
+	}
+	if !slices.ContainsFunc(table.Partitions, func(t part.Partition) bool { return t.Offset == 0 }) {
+		a.todo = append(a.todo, place{Volume: p.Volume, disc: true})
 	}
 	return true, nil
+}
+
+// disc shows a hybrid disc; nothing is shown of any other disk.
+func (a *assembly) disc(v Volume) error {
+	for _, drv := range a.opts.Drivers {
+		if drv.Name() != "iso9660" {
+			continue
+		}
+		if tree, err := drv.Open(a.ctx, v.Source); err == nil {
+			a.tree(v, tree)
+		}
+	}
+	return a.ctx.Err()
 }
 
 // probe asks the managers whether a source is a member of their sets.
@@ -262,7 +286,7 @@ func (a *assembly) take(manager string, v volume.Volume) {
 		return
 	}
 	out.Type = ""
-	a.todo = append(a.todo, place{out, true})
+	a.todo = append(a.todo, place{Volume: out, split: true})
 }
 
 func cmpOr(a, b string) string {

@@ -47,6 +47,17 @@ func isMBR(b []byte) bool {
 	return used
 }
 
+// isBootSector tells the first sector of a FAT, exFAT or NTFS volume, which may
+// hold anything where a table would be.
+func isBootSector(b []byte) bool {
+	if b[0] != 0xEB && b[0] != 0xE9 {
+		return false
+	}
+	name := string(b[3:11])
+	return name == "NTFS    " || name == "EXFAT   " || name == "-FVE-FS-" ||
+		string(b[54:57]) == "FAT" || string(b[82:85]) == "FAT"
+}
+
 // protects tells whether the MBR only guards a GPT.
 func protects(b []byte) bool {
 	for _, e := range mbrEntries(b) {

@@ -47,7 +47,7 @@ func Read(src block.Source) (Table, error) {
 	if ok, err := t.readGPT(src); ok || err != nil {
 		return t, err
 	}
-	if !isMBR(mbr) {
+	if !isMBR(mbr) || isBootSector(mbr) {
 		return whole(src), nil
 	}
 	if protects(mbr) {
