@@ -27,6 +27,9 @@ qemu-img qemu-utils
 modprobe kmod
 linux.uml user-mode-linux
 setfattr attr
+debootstrap debootstrap
+zstd zstd
+xz xz-utils
 LIST
 [ ${#need[@]} -eq 0 ] && exit 0
 if ! command -v apt-get >/dev/null; then

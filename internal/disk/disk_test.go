@@ -61,10 +61,13 @@ func open(t *testing.T, path string) *disk.Disk {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { src.Close() })
-	d, err := disk.Open(t.Context(), src, all.Options())
+	opts := all.Options()
+	opts.Image.SpillBytes, opts.Image.SpillDir = 4<<30, t.TempDir()
+	d, err := disk.Open(t.Context(), src, opts)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("open %s: %v", path, err)
 	}
+	t.Cleanup(func() { d.Close() })
 	return d
 }
 

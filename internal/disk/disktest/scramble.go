@@ -101,26 +101,25 @@ func (s *scrambler) sync(path string) error {
 // taken: what the kernel has not written yet is not in it.
 func CopyLive(t testing.TB, from, to string) {
 	t.Helper()
-	src, err := os.Open(from)
+	src := File(t, from)
+	Blank(t, to, src.Size())
+	CopyInto(t, from, to, 0)
+}
+
+// CopyInto copies the data of a sparse file into another one, from an offset on.
+func CopyInto(t testing.TB, from, to string, at int64) {
+	t.Helper()
+	src := File(t, from)
+	extents, err := src.Extents(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer src.Close()
-	info, err := src.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	Blank(t, to, info.Size())
 	dst, err := os.OpenFile(to, os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	extents, err := File(t, from).Extents(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, e := range extents {
-		if _, err := io.Copy(io.NewOffsetWriter(dst, e.Offset), io.NewSectionReader(src, e.Offset, e.Length)); err != nil {
+		if _, err := io.Copy(io.NewOffsetWriter(dst, at+e.Offset), io.NewSectionReader(src, e.Offset, e.Length)); err != nil {
 			t.Fatal(err)
 		}
 	}
