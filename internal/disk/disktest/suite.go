@@ -91,16 +91,7 @@ func Damage(t testing.TB, d fsys.Driver, path string, n int) {
 		t.Fatal(err)
 	}
 	for seed := range n {
-		r := rand.New(rand.NewPCG(uint64(seed), 3))
-		bad := &flipped{Source: src, size: src.Size(), flips: map[int64]byte{}}
-		for range 1 + r.IntN(64) {
-			e := extents[r.IntN(len(extents))]
-			// Metadata sits near the start of an extent more often than not.
-			bad.flips[e.Offset+r.Int64N(1+r.Int64N(e.Length))] = byte(1 + r.IntN(255))
-		}
-		if seed%5 == 0 {
-			bad.size = r.Int64N(src.Size())
-		}
+		bad := Flip(src, extents, rand.New(rand.NewPCG(uint64(seed), 3)))
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		Exercise(ctx, d, bad, 1<<20)
 		if ctx.Err() != nil && t.Context().Err() == nil {
@@ -108,6 +99,21 @@ func Damage(t testing.TB, d fsys.Driver, path string, n int) {
 		}
 		cancel()
 	}
+}
+
+// Flip gives src with some bytes changed within the given extents, in one case
+// of five cut short, too.
+func Flip(src block.Source, extents []block.Extent, r *rand.Rand) block.Source {
+	bad := &flipped{Source: src, size: src.Size(), flips: map[int64]byte{}}
+	for range 1 + r.IntN(64) {
+		e := extents[r.IntN(len(extents))]
+		// Metadata sits near the start of an extent more often than not.
+		bad.flips[e.Offset+r.Int64N(1+r.Int64N(e.Length))] = byte(1 + r.IntN(255))
+	}
+	if r.IntN(5) == 0 {
+		bad.size = r.Int64N(src.Size())
+	}
+	return bad
 }
 
 // Exercise opens whatever is on src and touches all of it, reading at most the
