@@ -10,6 +10,9 @@ if [ -z "$image" ]; then
   image=$work/root.raw
   bench/disk/make-root.sh "$image"
 fi
+# Without a usable /dev/kvm libguestfs boots its machine under emulation.
+export LIBGUESTFS_BACKEND="${LIBGUESTFS_BACKEND:-direct}"
+[ -w /dev/kvm ] && [ "${KVM:-0}" = 1 ] || export LIBGUESTFS_BACKEND_SETTINGS="${LIBGUESTFS_BACKEND_SETTINGS:-force_tcg}"
 (cd bench/disk/peers && go build -o "$work/peers" .)
 go build -tags grpcnotrace -o "$work/disk" ./bench/disk
 "$work/disk" -lenscap bin/lenscap -peers "$work/peers" "$image"
