@@ -1,5 +1,296 @@
 package xfs
 
-import "context"
+import (
+	"context"
+	"errors"
 
-func (t *tree) recoverLog(context.Context) error { return nil }
+	"github.com/lenscap/lenscap/internal/disk/block"
+)
+
+const (
+	// sector is the unit of the log and of places on the disk that it speaks of,
+	// whatever the device's own sectors are.
+	sector = 512
+	// maxLog is the longest log in bytes (XFS_MAX_LOG_BYTES).
+	maxLog = 2 << 30
+	// maxInFlight is how many records may be on their way to the disk at once.
+	maxInFlight = 8
+)
+
+// log is the log of a file system: a ring of records.
+type log struct {
+	t    *tree
+	off  int64 // byte of the disk
+	n    int64 // length in sectors
+	most int64 // length of the longest record's body in bytes
+}
+
+// recoverLog lays the committed transactions of the log over the disk, in
+// memory, unless the file system was cleanly unmounted. A log that can't be
+// used is a note: the disk is then read as it stands. Only the end of ctx is
+// an error.
+func (t *tree) recoverLog(ctx context.Context) error {
+	if t.sb.logStart == 0 {
+		t.note(true, "its log is on another device, which is not given: if it holds newer data, that is not shown")
+		return nil
+	}
+	l, err := t.openLog()
+	var head, tail int64
+	if err == nil {
+		head, tail, err = l.ends()
+	}
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		t.note(true, "the log was not replayed: %v", err)
+	case head == tail:
+	case t.sb.logIncompat&^logIncompatRead != 0:
+		t.note(true, "not cleanly unmounted, the log was not replayed: it has features %#x", t.sb.logIncompat&^logIncompatRead)
+	default:
+		return t.replay(ctx, l, head, tail)
+	}
+	return nil
+}
+
+func (t *tree) openLog() (*log, error) {
+	size := int64(t.sb.logBlocks) << t.sb.blockLog
+	at, ok := t.sb.linear(t.sb.logStart, uint64(t.sb.logBlocks))
+	off := int64(at) << t.sb.blockLog
+	if !ok || size == 0 || size > maxLog || off > t.raw.Size()-size {
+		return nil, block.Damaged("it has %d blocks from block %#x", t.sb.logBlocks, t.sb.logStart)
+	}
+	l := &log{t: t, off: off, n: size / sector, most: 32 << 10}
+	if t.sb.logV2 {
+		l.most = 256 << 10
+	}
+	return l, nil
+}
+
+// read reads sectors of the log, around its end when need be.
+func (l *log) read(p []byte, at int64) error {
+	at %= l.n
+	if first := (l.n - at) * sector; int64(len(p)) > first {
+		if int64(len(p))-first > l.n*sector {
+			return block.Damaged("%d bytes in a log of %d", len(p), l.n*sector)
+		}
+		if err := block.ReadFull(l.t.raw, p[:first], l.off+at*sector); err != nil {
+			return err
+		}
+		p, at = p[first:], 0
+	}
+	return block.ReadFull(l.t.raw, p, l.off+at*sector)
+}
+
+// cycle is how often the ring had been gone around when a sector was written.
+// It stands in place of the sector's first bytes; in a record's header it comes
+// second.
+func cycle(b []byte) uint32 {
+	if c := be.Uint32(b); c != recordMagic {
+		return c
+	}
+	return be.Uint32(b[4:])
+}
+
+func (l *log) cycleAt(at int64) (uint32, error) {
+	var b [8]byte
+	if err := block.ReadFull(l.t.raw, b[:], l.off+at*sector); err != nil {
+		return 0, err
+	}
+	return cycle(b[:]), nil
+}
+
+// ends finds where the next record would be written and where the oldest one
+// lies that is not known to be on the disk. They are the same when nothing is
+// left to be done.
+func (l *log) ends() (head, tail int64, err error) {
+	head, clean, err := l.findHead()
+	if err != nil || clean {
+		return 0, 0, err
+	}
+	last, err := l.recordBefore(head, l.scan()+l.longest())
+	if err != nil {
+		return 0, 0, err
+	}
+	// What was on its way when the machine stopped may be there in part.
+	torn, err := l.firstTorn(head, last)
+	if err != nil {
+		return 0, 0, err
+	}
+	if torn >= 0 {
+		head = torn
+		if last, err = l.recordBefore(head, l.scan()+l.longest()); err != nil {
+			return 0, 0, err
+		}
+		if unmounted, err := l.unmounts(last, head); err != nil || unmounted {
+			return head, head, err
+		}
+	}
+	if last.tail() >= l.n {
+		return 0, 0, block.Damaged("the record at sector %d says that the log starts at sector %d of %d", last.at, last.tail(), l.n)
+	}
+	return head % l.n, last.tail(), nil
+}
+
+// longest is the length of the longest record in sectors, scan that of all that
+// may be on their way at once.
+func (l *log) longest() int64 { return l.most/sector + 8 }
+func (l *log) scan() int64    { return min(maxInFlight*l.most/sector, l.n) }
+
+// between is the length of the way from one sector to another in the ring.
+func (l *log) between(from, to int64) int64 {
+	if to < from {
+		to += l.n
+	}
+	return to - from
+}
+
+// findHead finds the end of the newest complete record. clean tells that
+// nothing is to be replayed.
+func (l *log) findHead() (head int64, clean bool, err error) {
+	first, err := l.cycleAt(0)
+	if err != nil || first == 0 {
+		return 0, true, err // never written to
+	}
+	last, err := l.cycleAt(l.n - 1)
+	if err != nil {
+		return 0, false, err
+	}
+	// The cycle of what was not written over yet.
+	old := last
+	if first == last {
+		head, old = l.n, last-1
+	} else if head, err = l.firstOf(last); err != nil {
+		return 0, false, err
+	}
+	// An unmount waits for all writes before it: no need to look for gaps.
+	if before, err := l.recordBefore(head, l.longest()); err == nil {
+		if done, err := l.unmounts(before, head); err == nil && done {
+			return head, true, nil
+		}
+	}
+	if head, err = l.beforeGaps(head, old); err != nil {
+		return 0, false, err
+	}
+	before, err := l.recordBefore(head, l.scan()+l.longest())
+	if err != nil {
+		return 0, false, err
+	}
+	if l.between(before.at, head) != before.sectors() {
+		head = before.at
+		if before, err = l.recordBefore(head, l.scan()+l.longest()); err != nil {
+			return 0, false, err
+		}
+	}
+	clean, err = l.unmounts(before, head)
+	return head, clean, err
+}
+
+// firstOf searches for the first sector of the last cycle by halves.
+func (l *log) firstOf(last uint32) (int64, error) {
+	low, high := int64(0), l.n-1
+	for high-low > 1 {
+		mid := (low + high) / 2
+		c, err := l.cycleAt(mid)
+		if err != nil {
+			return 0, err
+		}
+		if c == last {
+			high = mid
+		} else {
+			low = mid
+		}
+	}
+	return high, nil
+}
+
+// beforeGaps moves the head before the first gap that writes out of order left:
+// sectors of an old cycle among the last written ones.
+func (l *log) beforeGaps(head int64, old uint32) (int64, error) {
+	scan := l.scan()
+	if head < scan && old > 0 {
+		gap, err := l.find(old-1, l.n-(scan-head), scan-head)
+		if err != nil || gap >= 0 {
+			return max(gap, 0), err
+		}
+	}
+	start := max(head-scan, 0)
+	gap, err := l.find(old, start, head-start)
+	if err != nil || gap < 0 {
+		return head, err
+	}
+	return gap, nil
+}
+
+// find gives the first of n sectors that is of the given cycle, -1 when none is.
+func (l *log) find(want uint32, at, n int64) (int64, error) {
+	buf := make([]byte, 128*sector)
+	for n > 0 {
+		b := buf[:min(n*sector, int64(len(buf)))]
+		if err := l.read(b, at); err != nil {
+			return -1, err
+		}
+		for ; len(b) > 0; b, at, n = b[sector:], at+1, n-1 {
+			if cycle(b) == want {
+				return at, nil
+			}
+		}
+	}
+	return -1, nil
+}
+
+// recordBefore finds the last record that starts before a sector, at most so
+// many sectors before it.
+func (l *log) recordBefore(at, limit int64) (record, error) {
+	end, limit := at, min(limit, l.n)
+	buf := make([]byte, 128*sector)
+	for limit > 0 {
+		n := min(limit, int64(len(buf)/sector))
+		from := (at - n + l.n) % l.n
+		b := buf[:n*sector]
+		if err := l.read(b, from); err != nil {
+			return record{}, err
+		}
+		for i := n - 1; i >= 0; i-- {
+			if be.Uint32(b[i*sector:]) == recordMagic {
+				return l.header(b[i*sector:(i+1)*sector], (from+i)%l.n)
+			}
+		}
+		at, limit = from, limit-n
+	}
+	return record{}, block.Damaged("no record before sector %d", end)
+}
+
+// unmounts tells whether a record that ends at a sector says that all is done.
+func (l *log) unmounts(r record, end int64) (bool, error) {
+	if r.ops() != 1 || l.between(r.at, end) != r.sectors() || r.length < 12 {
+		return false, nil
+	}
+	b := make([]byte, sector)
+	if err := l.read(b, r.at+r.heads); err != nil {
+		return false, err
+	}
+	return b[9]&opUnmount != 0, nil
+}
+
+// firstTorn gives the first of the last records whose checksum fails, -1 when
+// all hold.
+func (l *log) firstTorn(head int64, last record) (int64, error) {
+	start, tail := last, last.tail()%l.n
+	for range maxInFlight - 1 {
+		if start.at == tail {
+			break
+		}
+		before, err := l.recordBefore(start.at, l.longest())
+		if err != nil || l.between(before.at, start.at) != before.sectors() || l.between(tail, before.at) > l.between(tail, start.at) {
+			break //nolint:nilerr // the oldest of those in flight
+		}
+		start = before
+	}
+	var bad *badRecord
+	err := l.records(context.Background(), start.at, head%l.n, func(*record) error { return nil })
+	if errors.As(err, &bad) {
+		return bad.at, nil
+	}
+	return -1, err
+}

@@ -47,6 +47,7 @@ const (
 type superblock struct {
 	v5           bool
 	blockSize    int
+	sectorSize   int
 	blockLog     uint8
 	blocks       uint64
 	uuid         [16]byte // of people and of the log
@@ -96,7 +97,7 @@ func readSuperblock(src block.Source) (superblock, error) {
 func parseSuperblock(b []byte) (superblock, error) {
 	version := be.Uint16(b[100:])
 	sb := superblock{
-		v5: version&versionMask == 5, blockSize: int(be.Uint32(b[4:])), blockLog: b[120], blocks: be.Uint64(b[8:]),
+		v5: version&versionMask == 5, blockSize: int(be.Uint32(b[4:])), blockLog: b[120], sectorSize: int(be.Uint16(b[102:])), blocks: be.Uint64(b[8:]),
 		root: be.Uint64(b[56:]), agBlocks: be.Uint32(b[84:]), agCount: be.Uint32(b[88:]), agBlockLog: b[124],
 		inodeSize: int(be.Uint16(b[104:])), inodeLog: b[122],
 		logStart: be.Uint64(b[48:]), logBlocks: be.Uint32(b[96:]),
