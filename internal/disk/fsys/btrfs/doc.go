@@ -59,7 +59,7 @@ func (Driver) OpenPool(ctx context.Context, devices []block.Source) (fsys.Tree, 
 		return nil, err
 	}
 	if t.sb.logRoot != 0 {
-		t.replay(ctx)
+		t.replay()
 	}
 	return t, ctx.Err()
 }
