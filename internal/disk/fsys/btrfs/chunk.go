@@ -71,8 +71,13 @@ func (c *chunk) parity() int {
 	return 0
 }
 
-// copies is how many ways there are to read a byte.
-func (c *chunk) copies() int { return c.mirrors() + c.parity() }
+// copies is how many ways there are to read a byte: see rebuild for parity.
+func (c *chunk) copies() int {
+	if c.parity() == 2 {
+		return 3 + int(c.columns()) - 1
+	}
+	return c.mirrors() + c.parity()
+}
 
 // columns is across how many devices data is striped.
 func (c *chunk) columns() uint64 {
@@ -84,12 +89,13 @@ func (c *chunk) striped() bool {
 	return c.kind&(groupRAID0|groupRAID10|groupRAID5|groupRAID6) != 0
 }
 
-// readable tells whether all of the chunk can be read with the devices given.
-func (c *chunk) readable() bool {
+// readable tells whether all of the chunk can be read from the devices that
+// are good.
+func (c *chunk) readable(good func(*device) bool) bool {
 	missing := 0
 	group := c.mirrors()
 	for i := 0; i+group <= len(c.stripes); i += group {
-		there := slices.ContainsFunc(c.stripes[i:i+group], func(s stripe) bool { return s.dev != nil })
+		there := slices.ContainsFunc(c.stripes[i:i+group], func(s stripe) bool { return good(s.dev) })
 		if !there {
 			missing++
 		}
@@ -198,7 +204,7 @@ func (t *tree) readChunks() error {
 // error.
 func (t *tree) scanChunkTree() (all []chunk, items []devItem, first error) {
 	stripes := 0
-	r := &root{ref: t.sb.chunkRoot, owner: objChunkTree}
+	r := &root{ref: t.sb.chunkRoot}
 	err := t.scanBase(r, key{}, maxKey, func(k key, data []byte) bool {
 		switch {
 		case k.typ == typeDevItem && len(items) < 1<<16:

@@ -58,7 +58,7 @@ func (t *tree) addDevices(sources []block.Source) error {
 	}
 	for _, d := range t.devices {
 		if d.stale = d.generation < t.sb.generation; d.stale {
-			t.note(true, "device %d is of generation %d, the newest of %d: what lies on it alone may be old", d.id, d.generation, t.sb.generation)
+			t.note(false, "device %d is of generation %d, the newest of %d", d.id, d.generation, t.sb.generation)
 		}
 	}
 	return nil
@@ -105,11 +105,17 @@ func parseDevItem(b []byte) (devItem, bool) {
 
 // noteMissing tells which devices were not given, and what that costs.
 func (t *tree) noteMissing(items []devItem) {
-	lost := uint64(0)
+	lost, old := uint64(0), uint64(0)
 	for i := range t.chunks {
-		if c := &t.chunks[i]; !c.readable() {
+		switch c := &t.chunks[i]; {
+		case !c.readable(func(d *device) bool { return d != nil }):
 			lost += c.length
+		case !c.readable(func(d *device) bool { return d != nil && !d.stale }):
+			old += c.length
 		}
+	}
+	if old > 0 {
+		t.note(true, "%d bytes of block groups lie on devices that are behind: what is there may be old", old)
 	}
 	missing := 0
 	for _, d := range items {

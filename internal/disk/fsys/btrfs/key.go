@@ -11,7 +11,6 @@ const (
 	typeInodeRef    = 12
 	typeInodeExtref = 13
 	typeXattr       = 24
-	typeOrphan      = 48
 	typeDirLogIndex = 72
 	typeDirItem     = 84
 	typeDirIndex    = 96
@@ -25,8 +24,6 @@ const (
 
 // Object ids. Those below zero in the specification count down from 2^64.
 const (
-	objRootTree    = 1
-	objChunkTree   = 3
 	objTopLevel    = 5
 	objRootTreeDir = 6
 	objCsumTree    = 7

@@ -37,7 +37,8 @@ func xor(dst, src []byte) {
 }
 
 // rebuild computes p from the other units of its row. Copy 1 takes what is at
-// p itself for bad, copy 2 the P parity as well.
+// p itself for bad, copy 2 the P parity as well, the copies after that instead
+// of it one other column each.
 func (c *chunk) rebuild(p []byte, at place, copyNr int) error {
 	cols := int(c.columns())
 	rest := at.within % unit
@@ -47,11 +48,17 @@ func (c *chunk) rebuild(p []byte, at place, copyNr int) error {
 	// sumP and sumQ are what the parities lack with the units that were read.
 	buf, sumP, sumQ := make([]byte, len(p)), make([]byte, len(p)), make([]byte, len(p))
 	other := -1 // a second column that can't be read
+	nr := 2
 	for d := range cols {
 		if d == at.column {
 			continue
 		}
-		if err := read(buf, d); err != nil {
+		nr++
+		err := errNoDevice
+		if nr != copyNr {
+			err = read(buf, d)
+		}
+		if err != nil {
 			if other >= 0 {
 				return err
 			}
@@ -65,7 +72,7 @@ func (c *chunk) rebuild(p []byte, at place, copyNr int) error {
 	havePar := [2]bool{}
 	var failed error
 	for i, sum := range [][]byte{sumP, sumQ}[:c.parity()] {
-		if i == 0 && copyNr > 1 {
+		if i == 0 && copyNr == 2 {
 			continue
 		}
 		if err := read(buf, cols+i); err != nil {

@@ -51,7 +51,7 @@ func (t *tree) replay() {
 // readLogs finds the log trees in the tree of log trees.
 func (t *tree) readLogs(ref treeRef) (logs []logged, err error) {
 	var bad error
-	err = t.scanBase(&root{ref: ref, owner: objTreeLog}, key{objTreeLog, typeRoot, 0}, key{objTreeLog, typeRoot, ^uint64(0)}, func(k key, data []byte) bool {
+	err = t.scanBase(&root{ref: ref}, key{objTreeLog, typeRoot, 0}, key{objTreeLog, typeRoot, ^uint64(0)}, func(k key, data []byte) bool {
 		s, _, err := parseRoot(k, data)
 		if err == nil && len(logs) == maxSubvolumes {
 			err = block.Unsupported("more than %d logs", maxSubvolumes)

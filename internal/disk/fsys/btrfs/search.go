@@ -8,10 +8,9 @@ import (
 
 // root is a tree of items, with what the log tree says laid over it.
 type root struct {
-	ref   treeRef
-	owner uint64
-	over  *overlay // nil when nothing was replayed
-	last  atomic.Pointer[found]
+	ref  treeRef
+	over *overlay // nil when nothing was replayed
+	last atomic.Pointer[found]
 }
 
 // found is a leaf, and the range of keys that it holds all items of: from lo

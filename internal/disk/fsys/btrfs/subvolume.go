@@ -46,7 +46,7 @@ func parseRoot(k key, b []byte) (s *subvolume, ok bool, err error) {
 	}
 	s = &subvolume{
 		id: k.obj, dir: le.Uint64(b[168:]),
-		root: &root{ref: treeRef{le.Uint64(b[176:]), le.Uint64(b[160:]), b[238]}, owner: k.obj},
+		root: &root{ref: treeRef{le.Uint64(b[176:]), le.Uint64(b[160:]), b[238]}},
 	}
 	flags := le.Uint64(b[208:])
 	s.readOnly = flags&rootReadOnly != 0
@@ -86,16 +86,20 @@ func (t *tree) readRoots() error {
 	if err = first(err, s.bad); err != nil {
 		t.note(true, "root tree: %v", err)
 	}
-	t.take(s)
-	if t.subs[0].id != objTopLevel {
-		return block.Damaged("root tree: the top level is not there")
+	if len(s.subs) == 0 {
+		return block.Damaged("root tree: there is no tree of files")
 	}
+	if s.subs[0].id != objTopLevel {
+		t.note(true, "root tree: the top level is not there")
+		s.subs = append([]*subvolume{{id: objTopLevel, dir: objFirstFree, root: &root{}}}, s.subs...)
+	}
+	t.take(s)
 	return nil
 }
 
 func (t *tree) scanRoots(ref treeRef) (*rootScan, error) {
 	s := &rootScan{backrefs: map[uint64]subvolume{}}
-	err := t.scanBase(&root{ref: ref, owner: objRootTree}, key{}, maxKey, func(k key, data []byte) bool {
+	err := t.scanBase(&root{ref: ref}, key{}, maxKey, func(k key, data []byte) bool {
 		s.item(k, data)
 		return len(s.subs) < maxSubvolumes
 	})

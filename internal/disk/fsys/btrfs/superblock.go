@@ -82,12 +82,15 @@ func findSuperblock(src block.Source) (sb superblock, note string, err error) {
 	if err := block.ReadFull(src, first, superOffsets[0]); err != nil {
 		return sb, "", fmt.Errorf("read superblock: %w", err)
 	}
-	hasMagic := bytes.Equal(first[0x40:0x48], []byte("_BHRfS_M"))
+	marked := hasMagic(first)
+	if !marked && zoned(src) {
+		return sb, "", block.Unsupported("the superblock is in the log of a zoned device")
+	}
 	// A mirror alone may be what is left of an older file system.
-	if !hasMagic && le.Uint64(first[0x30:]) != uint64(superOffsets[0]) {
+	if !marked && le.Uint64(first[0x30:]) != uint64(superOffsets[0]) {
 		return sb, "", block.ErrNotThis
 	}
-	if hasMagic {
+	if marked {
 		sb, err = parseSuperblock(first, superOffsets[0])
 		if err == nil || errors.Is(err, block.ErrUnsupported) {
 			return sb, "", err
@@ -96,7 +99,7 @@ func findSuperblock(src block.Source) (sb superblock, note string, err error) {
 	found := false
 	for _, at := range superOffsets[1:] {
 		other, oerr := readMirror(src, at)
-		if oerr != nil || !hasMagic && !bytes.Equal(other.fsid[:], first[0x20:0x30]) {
+		if oerr != nil || !marked && !bytes.Equal(other.fsid[:], first[0x20:0x30]) {
 			continue
 		}
 		if !found || other.generation > sb.generation {
@@ -107,11 +110,23 @@ func findSuperblock(src block.Source) (sb superblock, note string, err error) {
 	if found {
 		return sb, note, nil
 	}
-	if !hasMagic {
+	if !marked {
 		return sb, "", block.ErrNotThis
 	}
 	return sb, "", err
 }
+
+// zoned tells whether the first zone starts with a superblock.
+func zoned(src block.Source) bool {
+	b := make([]byte, superSize)
+	if block.ReadFull(src, b, 0) != nil || !hasMagic(b) {
+		return false
+	}
+	_, err := parseSuperblock(b, superOffsets[0])
+	return err == nil
+}
+
+func hasMagic(b []byte) bool { return string(b[0x40:0x48]) == "_BHRfS_M" }
 
 func readMirror(src block.Source, at int64) (superblock, error) {
 	if src.Size() < at+superSize {
@@ -121,7 +136,7 @@ func readMirror(src block.Source, at int64) (superblock, error) {
 	if err := block.ReadFull(src, b, at); err != nil {
 		return superblock{}, err
 	}
-	if !bytes.Equal(b[0x40:0x48], []byte("_BHRfS_M")) {
+	if !hasMagic(b) {
 		return superblock{}, block.ErrNotThis
 	}
 	return parseSuperblock(b, at)
