@@ -1,0 +1,262 @@
+package ntfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/lenscap/lenscap/internal/disk/block"
+	"github.com/lenscap/lenscap/internal/disk/fsys"
+)
+
+const (
+	scanBytes   = 1 << 20 // the MFT is read in such pieces when all of it is wanted
+	maxParents  = 255     // directories above a file
+	keptParents = 4096    // paths of directories that are remembered
+)
+
+// Deleted implements [fsys.Undeleter]. It reads the whole MFT: a record that is
+// not in use keeps what it was until it is used again.
+func (t *tree) Deleted(ctx context.Context, yield func(fsys.Removed) bool) error {
+	u := undelete{t: t, yield: yield, paths: map[uint64]string{}, trash: t.trashDir()}
+	u.bits, u.first = t.system(recBitmap)
+	per := uint64(scanBytes / t.boot.record)
+	buf := make([]byte, per*uint64(t.boot.record))
+	for at := uint64(0); at < t.mft.count() && !u.done; at += per {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		u.scan(buf[:min(per, t.mft.count()-at)*uint64(t.boot.record)], at)
+	}
+	if !u.done {
+		u.slack(ctx)
+	}
+	return u.first
+}
+
+// undelete is one search for deleted files.
+type undelete struct {
+	t     *tree
+	yield func(fsys.Removed) bool
+	bits  fsys.Data         // of the clusters in use; nil when it can't be read
+	paths map[uint64]string // of directories, by reference
+	trash uint64            // the directory of files deleted while open
+	first error
+	done  bool
+}
+
+func (u *undelete) fail(err error) {
+	if u.first == nil {
+		u.first = err
+	}
+}
+
+// scan looks at the records that lie in b, which has room for them.
+func (u *undelete) scan(b []byte, first uint64) {
+	size := uint64(u.t.boot.record)
+	if err := u.t.mft.readAt(b, first*size); err != nil {
+		u.fail(err)
+		return
+	}
+	for num := first; len(b) > 0 && !u.done; num++ {
+		raw := b[:size]
+		b = b[size:]
+		if string(raw[:4]) != "FILE" || num < recUser {
+			continue // never used
+		}
+		err := unprotect(num, raw)
+		rec := record{num, raw}
+		if err == nil {
+			rec, err = rec.check()
+		}
+		if err != nil {
+			u.fail(err)
+			continue
+		}
+		if _, part := rec.base(); part {
+			continue
+		}
+		if !rec.flag(recordInUse) || u.inTrash(rec) {
+			u.file(rec)
+		}
+	}
+}
+
+// trashDir finds where Windows puts files that are deleted while a program has
+// them open: \$Extend\$Deleted. 0: there is none.
+func (t *tree) trashDir() (num uint64) {
+	_ = t.List(nodeID(recExtend, 0, 0), func(e fsys.Entry) bool { // older volumes have none
+		if e.Name == "$Deleted" {
+			num, _, _ = splitID(e.ID)
+		}
+		return num == 0
+	})
+	return num
+}
+
+// inTrash tells whether a file in use lies there.
+func (u *undelete) inTrash(rec record) bool {
+	if u.trash == 0 {
+		return false
+	}
+	parent := uint64(0)
+	_ = (&file{rec: rec, t: u.t}).each(1<<(typFileName>>4), func(a attr) bool {
+		if a.resident && len(a.value) >= keyBytes {
+			parent, _ = splitRef(le.Uint64(a.value))
+		}
+		return false
+	})
+	return parent == u.trash
+}
+
+// file gives what is left of a file, each of its streams for itself.
+func (u *undelete) file(rec record) {
+	f := &file{t: u.t, rec: rec, deleted: !rec.flag(recordInUse)}
+	if err := f.readList(); err != nil {
+		f.list = nil // its list is lost, what the record itself holds is not
+	}
+	n, err := f.node(0)
+	if n == nil || err != nil && !errors.Is(err, block.ErrDamaged) {
+		u.fail(err)
+		return
+	}
+	path := u.name(f)
+	u.give(n, path)
+	list, _ := f.streams()
+	for _, s := range list {
+		if n, err := f.node(uint16(s.ID)); err == nil && !u.done {
+			u.give(n, path+":"+s.Name)
+		}
+	}
+}
+
+// give gives one stream.
+func (u *undelete) give(n *node, path string) {
+	st, err := n.stat()
+	if err != nil {
+		u.fail(err)
+		return
+	}
+	r := fsys.Removed{Path: path, Stat: st, State: fsys.NameOnly}
+	switch {
+	case !st.Mode.IsRegular():
+	case n.data.typ == 0:
+		// The name alone, or a file that never had a stream.
+	default:
+		if r.Data, err = n.bytes(); err == nil {
+			r.State = u.state(n, r.Data)
+		}
+	}
+	u.done = !u.yield(r)
+}
+
+// state tells what is left of a stream's bytes.
+func (u *undelete) state(n *node, d fsys.Data) fsys.RemovedState {
+	if n.data.resident || !n.deleted {
+		return fsys.Whole
+	}
+	extents, err := d.Extents(0)
+	if err != nil {
+		return fsys.Part
+	}
+	cluster := int64(u.t.boot.cluster)
+	for _, e := range extents {
+		if !u.free(uint64(e.Offset/cluster), uint64(e.Length/cluster)) {
+			return fsys.Part
+		}
+	}
+	return fsys.Whole
+}
+
+// free tells whether no cluster of a run is in use by the volume's bitmap.
+func (u *undelete) free(lcn, n uint64) bool {
+	if u.bits == nil {
+		return false
+	}
+	b := make([]byte, min((lcn+n+7)/8-lcn/8, 4096))
+	for off, end := lcn/8, (lcn+n+7)/8; off < end; off += uint64(len(b)) {
+		b = b[:min(uint64(len(b)), end-off)]
+		if block.ReadFull(u.bits, b, int64(off)) != nil {
+			return false
+		}
+		for i, v := range b {
+			if v == 0 {
+				continue
+			}
+			for bit := range uint64(8) {
+				if at := (off+uint64(i))*8 + bit; v>>bit&1 != 0 && at >= lcn && at < lcn+n {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+// name gives a deleted file's path.
+func (u *undelete) name(f *file) string {
+	name, space, parent := "", byte(namespaceDOS), uint64(0)
+	_ = f.each(1<<(typFileName>>4), func(a attr) bool {
+		if a.resident && len(a.value) >= keyBytes && (name == "" || space == namespaceDOS) {
+			if raw, ok := cut(a.value, keyBytes, 2*uint64(a.value[64])); ok {
+				name, space, parent = text(raw), a.value[65], le.Uint64(a.value)
+			}
+		}
+		return true
+	})
+	if !validName(name) {
+		return fmt.Sprintf("?/%d", f.rec.num)
+	}
+	return under(u.path(parent, 0), name)
+}
+
+// under puts a name below a path; the root's is empty.
+func under(dir, name string) string {
+	if dir == "" {
+		return name
+	}
+	return dir + "/" + name
+}
+
+// path gives the path of the directory that a reference means: "" for the
+// root, "?" when it is not known any more. A deleted directory still tells its
+// name: its record's sequence number is one higher then.
+func (u *undelete) path(ref uint64, depth int) string {
+	num, seq := splitRef(ref)
+	if num == recRoot {
+		return ""
+	}
+	if p, ok := u.paths[ref]; ok {
+		return p
+	}
+	p := "?"
+	if rec, err := u.t.mft.get(num); err == nil && depth < maxParents && rec.flag(recordDirectory) {
+		want := seq
+		if !rec.flag(recordInUse) {
+			want++
+		}
+		if rec.seq() == want || rec.seq() == 1 && want == 0 {
+			p = u.above(rec, depth)
+		}
+	}
+	if len(u.paths) < keptParents {
+		u.paths[ref] = p
+	}
+	return p
+}
+
+// above gives the path of a directory by its record.
+func (u *undelete) above(rec record, depth int) string {
+	path := "?"
+	_ = (&file{t: u.t, rec: rec}).each(1<<(typFileName>>4), func(a attr) bool {
+		if !a.resident || len(a.value) < keyBytes || a.value[65] == namespaceDOS {
+			return true
+		}
+		raw, ok := cut(a.value, keyBytes, 2*uint64(a.value[64]))
+		if name := text(raw); ok && validName(name) {
+			path = under(u.path(le.Uint64(a.value), depth+1), name)
+		}
+		return false
+	})
+	return path
+}
