@@ -2,7 +2,6 @@ package ntfs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/lenscap/lenscap/internal/disk/block"
@@ -113,16 +112,19 @@ func (u *undelete) inTrash(rec record) bool {
 func (u *undelete) file(rec record) {
 	f := &file{t: u.t, rec: rec, deleted: !rec.flag(recordInUse)}
 	if err := f.readList(); err != nil {
-		f.list = nil // its list is lost, what the record itself holds is not
+		f.list = nil // the list is lost, what the record itself holds is not
 	}
 	n, err := f.node(0)
-	if n == nil || err != nil && !errors.Is(err, block.ErrDamaged) {
+	if err != nil {
 		u.fail(err)
 		return
 	}
-	path := u.name(f)
+	path, named := u.name(f)
+	list, _ := f.streams() // damage was told
+	if !named && n.data.length() == 0 && len(list) == 0 {
+		return // made in advance and never a file
+	}
 	u.give(n, path)
-	list, _ := f.streams()
 	for _, s := range list {
 		if n, err := f.node(uint16(s.ID)); err == nil && !u.done {
 			u.give(n, path+":"+s.Name)
@@ -132,40 +134,63 @@ func (u *undelete) file(rec record) {
 
 // give gives one stream.
 func (u *undelete) give(n *node, path string) {
+	whole := u.restore(n)
 	st, err := n.stat()
 	if err != nil {
 		u.fail(err)
 		return
 	}
 	r := fsys.Removed{Path: path, Stat: st, State: fsys.NameOnly}
-	switch {
-	case !st.Mode.IsRegular():
-	case n.data.typ == 0:
-		// The name alone, or a file that never had a stream.
-	default:
-		if r.Data, err = n.bytes(); err == nil {
-			r.State = u.state(n, r.Data)
+	empty := n.deleted && !n.data.resident && n.data.size == 0
+	if st.Mode.IsRegular() && n.data.typ != 0 && !empty {
+		if data, err := n.bytes(); err == nil {
+			r.Data, r.State = data, fsys.Part
+			if whole && u.kept(n, data) {
+				r.State = fsys.Whole
+			}
 		}
 	}
 	u.done = !u.yield(r)
 }
 
-// state tells what is left of a stream's bytes.
-func (u *undelete) state(n *node, d fsys.Data) fsys.RemovedState {
-	if n.data.resident || !n.deleted {
-		return fsys.Whole
+// restore puts back the size of a stream that was cut to nothing when it was
+// deleted, as far as its clusters are still known: all their bytes. It tells
+// whether the size was there.
+func (u *undelete) restore(n *node) bool {
+	if !n.deleted || n.data.resident || n.data.size != 0 {
+		return true
+	}
+	runs, _ := decodeRuns(n.data.pairs, 0, u.t.boot.clusters) // what is not known is not restored
+	if len(runs) > 0 {
+		last := runs[len(runs)-1]
+		n.data.size = (last.vcn + last.n) * uint64(u.t.boot.cluster)
+		n.data.valid = n.data.size
+	}
+	return false
+}
+
+// kept tells whether all bytes of a stream are known and not in use again.
+func (u *undelete) kept(n *node, d fsys.Data) bool {
+	if _, ok := d.(resident); ok || !n.deleted {
+		return true
 	}
 	extents, err := d.Extents(0)
 	if err != nil {
-		return fsys.Part
+		return false
 	}
 	cluster := int64(u.t.boot.cluster)
 	for _, e := range extents {
 		if !u.free(uint64(e.Offset/cluster), uint64(e.Length/cluster)) {
-			return fsys.Part
+			return false
 		}
 	}
-	return fsys.Whole
+	// A part that is not mapped any more gives no extent.
+	m, ok := d.(*mapped)
+	if !ok || m.size == 0 {
+		return true
+	}
+	last, err := m.lookup(uint64(m.size-1) / uint64(cluster))
+	return err == nil && last.n > 0
 }
 
 // free tells whether no cluster of a run is in use by the volume's bitmap.
@@ -193,8 +218,8 @@ func (u *undelete) free(lcn, n uint64) bool {
 	return true
 }
 
-// name gives a deleted file's path.
-func (u *undelete) name(f *file) string {
+// name gives a deleted file's path; without a name, its number stands for it.
+func (u *undelete) name(f *file) (path string, named bool) {
 	name, space, parent := "", byte(namespaceDOS), uint64(0)
 	_ = f.each(1<<(typFileName>>4), func(a attr) bool {
 		if a.resident && len(a.value) >= keyBytes && (name == "" || space == namespaceDOS) {
@@ -205,9 +230,9 @@ func (u *undelete) name(f *file) string {
 		return true
 	})
 	if !validName(name) {
-		return fmt.Sprintf("?/%d", f.rec.num)
+		return fmt.Sprintf("?/%d", f.rec.num), false
 	}
-	return under(u.path(parent, 0), name)
+	return under(u.path(parent, 0), name), true
 }
 
 // under puts a name below a path; the root's is empty.

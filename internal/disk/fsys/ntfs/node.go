@@ -132,7 +132,7 @@ func (n *node) stat() (fsys.Stat, error) {
 		ID: nodeID(n.rec.num, n.rec.seq(), n.stream), Mode: mode | 0o777, Links: n.names,
 		Created: n.times[0], Modified: n.times[1], Changed: n.times[2], Accessed: n.times[3],
 	}
-	if n.attrs&fileReadOnly != 0 {
+	if n.attrs&fileReadOnly != 0 && !mode.IsDir() {
 		st.Mode &^= 0o222
 	}
 	switch {
