@@ -85,7 +85,7 @@ func wide(s string) (rune, int) {
 func (t *tree) capital(r rune) rune {
 	t.upcase.once.Do(func() { t.upcase.table = t.readUpcase() })
 	switch {
-	case r < 0 || r > 0xFFFF:
+	case r < 0 || r > 0xFFFF || r&^0x7FF == 0xD800:
 		return r
 	case t.upcase.table == nil:
 		return unicode.ToUpper(r)
