@@ -17,7 +17,7 @@ const (
 // Deleted implements [fsys.Undeleter]. It reads the whole MFT: a record that is
 // not in use keeps what it was until it is used again.
 func (t *tree) Deleted(ctx context.Context, yield func(fsys.Removed) bool) error {
-	u := undelete{t: t, yield: yield, paths: map[uint64]string{}, trash: t.trashDir()}
+	u := undelete{t: t, yield: yield, paths: map[uint64]string{}, stale: map[stale]bool{}, trash: t.trashDir()}
 	u.bits, u.first = t.system(recBitmap)
 	per := uint64(scanBytes / t.boot.record)
 	buf := make([]byte, per*uint64(t.boot.record))
@@ -26,9 +26,6 @@ func (t *tree) Deleted(ctx context.Context, yield func(fsys.Removed) bool) error
 			return err
 		}
 		u.scan(buf[:min(per, t.mft.count()-at)*uint64(t.boot.record)], at)
-	}
-	if !u.done {
-		u.slack(ctx)
 	}
 	return u.first
 }
@@ -40,6 +37,7 @@ type undelete struct {
 	bits  fsys.Data         // of the clusters in use; nil when it can't be read
 	paths map[uint64]string // of directories, by reference
 	trash uint64            // the directory of files deleted while open
+	stale map[stale]bool    // names from slack that were given
 	first error
 	done  bool
 }
@@ -50,18 +48,25 @@ func (u *undelete) fail(err error) {
 	}
 }
 
-// scan looks at the records that lie in b, which has room for them.
+// scan looks at the records that b has room for. When they can't be read at
+// once, they are one by one.
 func (u *undelete) scan(b []byte, first uint64) {
 	size := uint64(u.t.boot.record)
 	if err := u.t.mft.readAt(b, first*size); err != nil {
-		u.fail(err)
+		if uint64(len(b)) == size {
+			u.fail(err)
+			return
+		}
+		for i := uint64(0); i < uint64(len(b)) && !u.done; i += size {
+			u.scan(b[i:i+size], first+i/size)
+		}
 		return
 	}
 	for num := first; len(b) > 0 && !u.done; num++ {
 		raw := b[:size]
 		b = b[size:]
-		if string(raw[:4]) != "FILE" || num < recUser {
-			continue // never used
+		if string(raw[:4]) != "FILE" || num < recUser && num != recRoot {
+			continue // never used, or the volume's own
 		}
 		err := unprotect(num, raw)
 		rec := record{num, raw}
@@ -77,6 +82,8 @@ func (u *undelete) scan(b []byte, first uint64) {
 		}
 		if !rec.flag(recordInUse) || u.inTrash(rec) {
 			u.file(rec)
+		} else if rec.flag(recordDirectory) {
+			u.slack(rec)
 		}
 	}
 }
