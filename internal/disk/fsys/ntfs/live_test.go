@@ -95,8 +95,8 @@ func TestFragmented(t *testing.T) {
 	}
 	all, err := data.Extents(0)
 	few, ferr := data.Extents(3)
-	if err != nil || ferr != nil || len(all) < 500 || len(few) != 3 {
-		t.Errorf("%d and %d extents, %v, %v; want over 500 and 3", len(all), len(few), err, ferr)
+	if err != nil || ferr != nil || len(all) < 200 || len(few) != 3 {
+		t.Errorf("%d and %d extents, %v, %v; want over 200 and 3", len(all), len(few), err, ferr)
 	}
 	disktest.Damage(t, ntfs.Driver{}, path, 10)
 }
