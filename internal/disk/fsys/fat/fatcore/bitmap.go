@@ -56,8 +56,8 @@ func (b *Bitmap) Run(c uint32, limit uint64) (n uint64, used bool) {
 		}
 		same := min(uint64(bits.TrailingZeros64(word)), 64-at%64)
 		n, at = n+same, at+same
-		if at%64 != 0 {
-			break
+		if same == 0 || at%64 != 0 {
+			break // it ends within a word
 		}
 	}
 	return min(n, limit), used
