@@ -74,7 +74,7 @@ const maxDepth = 16
 // Sentinels for [block.ErrMissing] with what to do about it.
 var (
 	errNoExtent  = fmt.Errorf("it is not beside the image: %w", block.ErrMissing)
-	errNoBacking = fmt.Errorf("it was not permitted to be opened: %w", block.ErrMissing)
+	errNoBacking = fmt.Errorf("it may not be opened: permit backing files, or merge the image into one file first: %w", block.ErrMissing)
 )
 
 // OpenExtent opens a file that is part of the image. A name with a folder in it
@@ -118,6 +118,7 @@ func (e *Env) OpenBacking(ctx context.Context, name, format string) (Disk, error
 	if format == "raw" {
 		formats = nil
 	}
+	src = block.WithContext(ctx, src)
 	disks, err := open(ctx, src, &Env{Options: e.Options, formats: formats, depth: e.depth + 1})
 	switch {
 	case err == nil && len(disks) != 1:
@@ -194,6 +195,11 @@ func peel(ctx context.Context, format string, outer []Disk, env *Env) ([]Disk, e
 				in.Source = owner{in.Source, o.Source}
 			}
 			out = append(out, in)
+		}
+		if len(inner) == 0 {
+			if err := o.Close(); err != nil {
+				return nil, errors.Join(fmt.Errorf("%s: %w", format, err), closeAll(out), closeAll(outer[i+1:]))
+			}
 		}
 	}
 	return out, nil
