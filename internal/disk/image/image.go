@@ -134,6 +134,17 @@ func (e *Env) OpenBacking(ctx context.Context, name, format string) (Disk, error
 	return d, nil
 }
 
+// Probe reads the bytes by which a format is recognised. Where the source is
+// damaged there itself, as the disk in an image that was cut short, it can be
+// of no format: [block.ErrNotThis]. What lies on it may be read all the same.
+func Probe(src block.Source, p []byte, off int64) error {
+	err := block.ReadFull(src, p, off)
+	if errors.Is(err, block.ErrDamaged) {
+		return block.ErrNotThis
+	}
+	return err
+}
+
 // Spill makes a temporary file for a stream. It has no name on systems that
 // allow that, and is gone when it is closed.
 func (e *Env) Spill() (*os.File, error) {

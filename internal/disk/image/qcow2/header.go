@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/lenscap/lenscap/internal/disk/block"
+	"github.com/lenscap/lenscap/internal/disk/image"
 )
 
 const magic = "QFI\xfb"
@@ -64,7 +65,7 @@ func readHeader(src block.Source) (*header, error) {
 	if len(buf) < 72 {
 		return nil, block.ErrNotThis
 	}
-	if err := block.ReadFull(src, buf[:72], 0); err != nil {
+	if err := image.Probe(src, buf[:72], 0); err != nil {
 		return nil, fmt.Errorf("read header: %w", err)
 	}
 	version := be.Uint32(buf[4:])

@@ -65,7 +65,7 @@ func readHeader(src block.Source) (*header, error) {
 	if src.Size() < headerSize {
 		return nil, block.ErrNotThis
 	}
-	if err := block.ReadFull(src, b, 0); err != nil {
+	if err := image.Probe(src, b, 0); err != nil {
 		return nil, fmt.Errorf("read header: %w", err)
 	}
 	// The text at the start names the program, in angle brackets.

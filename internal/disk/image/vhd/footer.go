@@ -1,9 +1,11 @@
 package vhd
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/lenscap/lenscap/internal/disk/block"
+	"github.com/lenscap/lenscap/internal/disk/image"
 )
 
 const (
@@ -46,13 +48,14 @@ func readFooter(src block.Source) (*footer, error) {
 	if src.Size()%512 == 511 {
 		end++ // versions before Virtual PC 2004 wrote 511 bytes
 	}
-	if err := block.ReadFull(src, last[:src.Size()-end], end); err != nil {
+	// A disk that is damaged at its end may yet have the copy.
+	if err := image.Probe(src, last[:src.Size()-end], end); err != nil && !errors.Is(err, block.ErrNotThis) {
 		return nil, fmt.Errorf("read footer: %w", err)
 	}
 	if valid(last[:]) && sums(last[:], 64) {
 		return parseFooter(last[:], end), nil
 	}
-	if err := block.ReadFull(src, copied[:], 0); err != nil {
+	if err := image.Probe(src, copied[:], 0); err != nil && !errors.Is(err, block.ErrNotThis) {
 		return nil, fmt.Errorf("read the footer's copy: %w", err)
 	}
 	switch {

@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 
 	"github.com/lenscap/lenscap/internal/disk/block"
+	"github.com/lenscap/lenscap/internal/disk/image"
 )
 
 // Places of the structures at the start of the file.
@@ -69,7 +70,7 @@ func readHeader(src block.Source) (*header, error) {
 	if src.Size() < bodyAt {
 		return nil, block.ErrNotThis
 	}
-	if err := block.ReadFull(src, id[:], 0); err != nil {
+	if err := image.Probe(src, id[:], 0); err != nil {
 		return nil, fmt.Errorf("read file type identifier: %w", err)
 	}
 	if string(id[:]) != "vhdxfile" {

@@ -12,7 +12,7 @@ import (
 const (
 	logSector = 4 << 10
 	// maxLog bounds the log, which is kept in memory. Hyper-V makes 1 MiB.
-	maxLog = 32 << 20
+	maxLog = 16 << 20
 )
 
 // entry is the header of a log entry that holds in itself.
@@ -44,7 +44,7 @@ func replay(ctx context.Context, src block.Source, h *header) (block.Source, str
 	if err := block.ReadFull(src, j.b, int64(h.log)); err != nil {
 		return nil, "", false, err
 	}
-	sequence, err := j.active(ctx)
+	sequence, later, err := j.active(ctx)
 	if err != nil {
 		return nil, "", false, err
 	}
@@ -57,26 +57,29 @@ func replay(ctx context.Context, src block.Source, h *header) (block.Source, str
 	}
 	over := &overlay{Source: src, size: max(src.Size(), int64(min(head.last, 1<<62)))}
 	for _, e := range sequence {
-		if err := over.apply(j, e); err != nil {
-			return nil, "", false, err
-		}
+		e.each(j.bytes(e.at, e.length), over.apply)
 	}
 	over.finish()
-	return over, fmt.Sprintf("the image was not closed cleanly: %d log entries were replayed in memory", len(sequence)), false, nil
+	note := fmt.Sprintf("the image was not closed cleanly: %d log entries were replayed in memory", len(sequence))
+	if later {
+		note += ", later ones are out of sequence: the last changes may be missing"
+	}
+	return over, note, later, nil
 }
 
 // active finds the entries to replay, in their order: the valid sequence with
 // the highest number. A sequence is valid when it starts at the tail that its
-// last entry names.
-func (j *journal) active(ctx context.Context) ([]entry, error) {
+// last entry names. later tells that there are valid entries with higher
+// numbers that belong to no such sequence.
+func (j *journal) active(ctx context.Context) (list []entry, later bool, err error) {
 	var all []entry
 	for at := uint32(0); int(at) < len(j.b); at += logSector {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		e, ok, err := j.entry(at)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if ok {
 			j.holds[at] = e
@@ -84,12 +87,12 @@ func (j *journal) active(ctx context.Context) ([]entry, error) {
 		}
 	}
 	slices.SortFunc(all, func(a, b entry) int { return cmp.Compare(b.sequence, a.sequence) })
-	for _, head := range all {
+	for i, head := range all {
 		if list := j.from(head); list != nil {
-			return list, nil
+			return list, i > 0, nil
 		}
 	}
-	return nil, nil
+	return nil, false, nil
 }
 
 // from gives the entries from the tail of head up to it, nil when they are not
@@ -143,8 +146,7 @@ func (j *journal) entry(at uint32) (entry, bool, error) {
 	if !sums(whole) {
 		return entry{}, false, nil
 	}
-	_, ok := e.changes(whole)
-	return e, ok, nil
+	return e, e.each(whole, nil), nil
 }
 
 // change is one descriptor: a sector of data, or a range of zeros.
@@ -153,41 +155,42 @@ type change struct {
 	data        []byte // a sector, nil for zeros
 }
 
-// changes reads the descriptors of an entry and the data that follows them;
-// false means that they don't hold.
-func (e entry) changes(b []byte) ([]change, bool) {
-	var out []change
+// each reads the descriptors of an entry and the data that follows them, and
+// gives the changes to do unless it is nil. It tells whether they hold.
+func (e entry) each(b []byte, do func(change)) bool {
 	data := (64 + 32*int(e.descriptors) + logSector - 1) / logSector * logSector
 	for i := range int(e.descriptors) {
 		d := b[64+32*i:]
-		off := le.Uint64(d[16:])
-		if le.Uint64(d[24:]) != e.sequence || off%logSector != 0 || off > 1<<62 {
-			return nil, false
+		c := change{off: le.Uint64(d[16:]), length: logSector}
+		if le.Uint64(d[24:]) != e.sequence || c.off%logSector != 0 || c.off > 1<<62 {
+			return false
 		}
 		switch string(d[:4]) {
 		case "zero":
-			n := le.Uint64(d[8:])
-			if n%logSector != 0 || n > 1<<62 {
-				return nil, false
+			if c.length = le.Uint64(d[8:]); c.length%logSector != 0 || c.length > 1<<62 {
+				return false
 			}
-			out = append(out, change{off, n, nil})
 		case "desc":
 			if data+logSector > len(b) {
-				return nil, false
+				return false
 			}
 			s := b[data : data+logSector]
 			data += logSector
 			// The sequence number takes the place of bytes that the descriptor keeps.
 			if string(s[:4]) != "data" || uint64(le.Uint32(s[4:]))<<32|uint64(le.Uint32(s[logSector-4:])) != e.sequence {
-				return nil, false
+				return false
 			}
-			sector := slices.Clone(s)
-			copy(sector, d[8:16])
-			copy(sector[logSector-4:], d[4:8])
-			out = append(out, change{off, logSector, sector})
+			if do != nil {
+				c.data = slices.Clone(s)
+				copy(c.data, d[8:16])
+				copy(c.data[logSector-4:], d[4:8])
+			}
 		default:
-			return nil, false
+			return false
+		}
+		if do != nil {
+			do(c)
 		}
 	}
-	return out, true
+	return true
 }

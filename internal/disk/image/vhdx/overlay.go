@@ -23,27 +23,19 @@ type sector struct {
 	data []byte
 }
 
-// apply lays the changes of an entry over those before it.
-func (o *overlay) apply(j *journal, e entry) error {
-	list, ok := e.changes(j.bytes(e.at, e.length))
-	if !ok {
-		return block.Damaged("the entry at %d of the log", e.at)
+// apply lays a change over those before it.
+func (o *overlay) apply(c change) {
+	off, end := int64(c.off), int64(c.off+c.length)
+	i := o.find(off)
+	switch {
+	case c.data == nil:
+		o.zeros = append(o.zeros, block.Extent{Offset: off, Length: end - off})
+		o.sectors = slices.Delete(o.sectors, i, o.find(end))
+	case i < len(o.sectors) && o.sectors[i].off == off:
+		o.sectors[i].data = c.data
+	default:
+		o.sectors = slices.Insert(o.sectors, i, sector{off, c.data})
 	}
-	for _, c := range list {
-		off, end := int64(c.off), int64(c.off+c.length)
-		i := o.find(off)
-		if c.data == nil {
-			o.zeros = append(o.zeros, block.Extent{Offset: off, Length: end - off})
-			o.sectors = slices.Delete(o.sectors, i, o.find(end))
-			continue
-		}
-		if i < len(o.sectors) && o.sectors[i].off == off {
-			o.sectors[i].data = c.data
-		} else {
-			o.sectors = slices.Insert(o.sectors, i, sector{off, c.data})
-		}
-	}
-	return nil
 }
 
 // find gives the index of the first sector that starts at or after off.
