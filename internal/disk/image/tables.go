@@ -57,6 +57,9 @@ func (t *Tables) At(from int, off int64, n int) ([]byte, error) {
 	return data[off-start:], nil
 }
 
+// Size gives the length of a source.
+func (t *Tables) Size(from int) int64 { return t.sources[from].Size() }
+
 // lru keeps the last used pieces of data up to a number of bytes. What several
 // want at once is loaded once, and no lock is held meanwhile.
 type lru struct {
