@@ -118,7 +118,16 @@ func (a *array) stripe(members []block.Source) (*raid.Array, error) {
 	case (!a.sb.zoned || a.sb.layout == 0) && a.sb.chunk > 0 && raid.LayoutMatters(lengths, a.sb.chunk):
 		a.note(true, "members of unequal size, and no word of how they are laid out: read as Linux does since 3.14")
 	}
-	return raid.Stripe(members, lengths, a.sb.chunk, layout)
+	arr, err := raid.Stripe(members, lengths, a.sb.chunk, layout)
+	if err != nil {
+		return nil, err
+	}
+	// With chunks that are no power of two md cuts some off the end.
+	size := int64(0)
+	for _, n := range lengths {
+		size += n / a.sb.chunk * a.sb.chunk / sector &^ (a.sb.chunk/sector - 1) * sector
+	}
+	return arr.Cut(size), nil
 }
 
 // ten makes a RAID 10 of a layout as md writes it.

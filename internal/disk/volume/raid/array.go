@@ -31,11 +31,12 @@ type Array struct {
 	absent  []bool
 	geo     geometry
 	parity  *parity // of geo, when bytes can be computed
+	length  int64
 }
 
 // newArray takes nil members for missing ones.
 func newArray(members []block.Source, geo geometry) *Array {
-	a := &Array{members: make([]block.Source, len(members)), absent: make([]bool, len(members)), geo: geo}
+	a := &Array{members: make([]block.Source, len(members)), absent: make([]bool, len(members)), geo: geo, length: geo.size()}
 	a.parity, _ = geo.(*parity)
 	for i, m := range members {
 		if m == nil {
@@ -47,7 +48,14 @@ func newArray(members []block.Source, geo geometry) *Array {
 }
 
 // Size implements [block.Source].
-func (a *Array) Size() int64 { return a.geo.size() }
+func (a *Array) Size() int64 { return a.length }
+
+// Cut gives the array without what lies behind size bytes.
+func (a *Array) Cut(size int64) *Array {
+	short := *a
+	short.length = max(min(size, a.length), 0)
+	return &short
+}
 
 // Close implements [block.Source]; it leaves the members open.
 func (a *Array) Close() error { return nil }
