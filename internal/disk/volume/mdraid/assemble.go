@@ -44,7 +44,6 @@ type array struct {
 	sb      *superblock     // the freshest
 	slots   []volume.Member // by place; State is nil where one is missing
 	have    int
-	started bool // the journal holds something
 }
 
 func assemble(members []volume.Member) volume.Volume {
@@ -138,14 +137,12 @@ func (a *array) readJournal(m volume.Member) {
 	at := sb.data.Offset + sb.journal.tail
 	if sb.journal.tail < 0 || block.ReadFull(m.Source, b, at) != nil {
 		a.note(true, "the journal on %s can't be read", m.Volume)
-		a.started = true
 		return
 	}
 	// A block with its own place in it and something behind its header.
 	if le.Uint32(b) == 0x6433c509 && int64(le.Uint64(b[24:]))*sector == sb.journal.tail && le.Uint32(b[12:]) > 32 {
 		a.note(true, "the journal on %s is not replayed: the newest writes may be missing", m.Volume)
 	}
-	a.started = true
 }
 
 // missing is the error of an array with too few members.

@@ -115,7 +115,6 @@ func TestNotes(t *testing.T) {
 		"raid0-zones":    {"md/set", "", nil, 4},
 		"090-raid5":      {"md0", "", nil, 3},
 		"raid1-10":       {"md/set", "", nil, 2},
-		"journal":        {"md/set", "", nil, 3},
 		"raid0-original": {"md/set", "", nil, 4},
 		"raid10-n2-4":    {"md/set", "degraded: 2 of 4", []string{"a", "c"}, 2},
 	} {
