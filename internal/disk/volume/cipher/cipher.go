@@ -8,6 +8,7 @@ package cipher
 
 import (
 	"crypto/cipher"
+	"crypto/subtle"
 	"encoding/binary"
 	"fmt"
 	"runtime"
@@ -27,9 +28,16 @@ type Sectors struct {
 	step uint64 // from the number of one sector to that of the next
 }
 
-// mode decrypts one sector in place; iv is room that it may use.
+// mode decrypts one sector in place.
 type mode interface {
-	decrypt(sector []byte, number uint64, iv *[blockSize]byte)
+	decrypt(sector []byte, number uint64, r *room)
+}
+
+// room is memory that a mode may use while it decrypts, so that it need not
+// take any for each sector.
+type room struct {
+	iv  [blockSize]byte
+	pad [512]byte
 }
 
 // New gives the decryption of sectors of size bytes, a multiple of 16, whose
@@ -65,9 +73,9 @@ func (s *Sectors) Decrypt(p []byte, number uint64) {
 }
 
 func (s *Sectors) decrypt(p []byte, number uint64) {
-	var iv [blockSize]byte
+	var r room
 	for ; len(p) >= s.size; p = p[s.size:] {
-		s.mode.decrypt(p[:s.size], number, &iv)
+		s.mode.decrypt(p[:s.size], number, &r)
 		number += s.step
 	}
 }
@@ -113,21 +121,28 @@ type xts struct {
 	number      Numbering
 }
 
-func (x xts) decrypt(sector []byte, number uint64, iv *[blockSize]byte) {
-	x.number(iv, number)
-	x.tweak.Encrypt(iv[:], iv[:])
-	lo, hi := le.Uint64(iv[:]), le.Uint64(iv[8:])
-	for len(sector) >= blockSize {
-		b := sector[:blockSize:blockSize]
-		le.PutUint64(b, le.Uint64(b)^lo)
-		le.PutUint64(b[8:], le.Uint64(b[8:])^hi)
-		x.data.Decrypt(b, b)
-		le.PutUint64(b, le.Uint64(b)^lo)
-		le.PutUint64(b[8:], le.Uint64(b[8:])^hi)
-		// The next tweak is this one times x in GF(2^128).
-		carry := -(hi >> 63) & 0x87
-		lo, hi = lo<<1^carry, hi<<1|lo>>63
-		sector = sector[blockSize:]
+func (x xts) decrypt(sector []byte, number uint64, r *room) {
+	x.number(&r.iv, number)
+	x.tweak.Encrypt(r.iv[:], r.iv[:])
+	lo, hi := le.Uint64(r.iv[:]), le.Uint64(r.iv[8:])
+	for len(sector) > 0 {
+		part := sector[:min(len(r.pad), len(sector))]
+		pad := r.pad[:len(part)]
+		for at := 0; at+blockSize <= len(pad); at += blockSize {
+			le.PutUint64(pad[at:], lo)
+			le.PutUint64(pad[at+8:], hi)
+			// The next tweak is this one times x in GF(2^128).
+			carry := -(hi >> 63) & 0x87
+			lo, hi = lo<<1^carry, hi<<1|lo>>63
+		}
+		// Three passes: a block that was just written is slow to read again.
+		subtle.XORBytes(part, part, pad)
+		for at := 0; at+blockSize <= len(part); at += blockSize {
+			b := part[at : at+blockSize : at+blockSize]
+			x.data.Decrypt(b, b)
+		}
+		subtle.XORBytes(part, part, pad)
+		sector = sector[len(part):]
 	}
 }
 
@@ -136,13 +151,13 @@ type cbc struct {
 	number Numbering
 }
 
-func (c cbc) decrypt(sector []byte, number uint64, iv *[blockSize]byte) {
-	c.number(iv, number)
+func (c cbc) decrypt(sector []byte, number uint64, r *room) {
+	c.number(&r.iv, number)
 	// From the end, so that the block before is still as it was encrypted.
 	for at := len(sector) - blockSize; at >= 0; at -= blockSize {
 		b := sector[at : at+blockSize : at+blockSize]
 		c.data.Decrypt(b, b)
-		before := iv[:]
+		before := r.iv[:]
 		if at > 0 {
 			before = sector[at-blockSize : at]
 		}

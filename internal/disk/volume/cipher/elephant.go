@@ -17,8 +17,8 @@ type elephant struct {
 	tweak cipher.Block
 }
 
-func (e elephant) decrypt(sector []byte, number uint64, iv *[blockSize]byte) {
-	e.cbc.decrypt(sector, number, iv)
+func (e elephant) decrypt(sector []byte, number uint64, r *room) {
+	e.cbc.decrypt(sector, number, r)
 	words := make([]uint32, len(sector)/4)
 	for i := range words {
 		words[i] = le.Uint32(sector[4*i:])
@@ -29,11 +29,11 @@ func (e elephant) decrypt(sector []byte, number uint64, iv *[blockSize]byte) {
 		le.PutUint32(sector[4*i:], w)
 	}
 	for half := range 2 {
-		Plain64(iv, number)
-		iv[15] = byte(half) << 7
-		e.tweak.Encrypt(iv[:], iv[:])
+		Plain64(&r.iv, number)
+		r.iv[15] = byte(half) << 7
+		e.tweak.Encrypt(r.iv[:], r.iv[:])
 		for at := half * blockSize; at < len(sector); at += 2 * blockSize {
-			xor(sector[at:at+blockSize], iv[:])
+			xor(sector[at:at+blockSize], r.iv[:])
 		}
 	}
 }

@@ -19,9 +19,7 @@ func TestQemu(t *testing.T) {
 	for _, options := range []string{
 		"cipher-alg=aes-256,cipher-mode=xts,ivgen-alg=plain64,hash-alg=sha256",
 		"cipher-alg=aes-128,cipher-mode=xts,ivgen-alg=plain64,hash-alg=sha512",
-		"cipher-alg=aes-256,cipher-mode=xts,ivgen-alg=plain,hash-alg=sha1",
 		"cipher-alg=aes-256,cipher-mode=cbc,ivgen-alg=essiv,ivgen-hash-alg=sha256,hash-alg=sha1",
-		"cipher-alg=aes-128,cipher-mode=cbc,ivgen-alg=essiv,ivgen-hash-alg=sha256,hash-alg=sha256",
 		"cipher-alg=aes-128,cipher-mode=cbc,ivgen-alg=plain,hash-alg=ripemd160",
 		"cipher-alg=twofish-256,cipher-mode=xts,ivgen-alg=plain64,hash-alg=sha224",
 	} {
@@ -32,8 +30,8 @@ func TestQemu(t *testing.T) {
 			src := disktest.File(t, out)
 			locked(t, assemble(t, src))
 			locked(t, assemble(t, src, []byte("wrong"), []byte(pass+" ")))
-			holds(t, assemble(t, src, []byte("wrong"), []byte(pass)), plain)
-			holds(t, assemble(t, src, []byte(pass+"\n")), plain)
+			holds(t, assemble(t, src, []byte("wrong"), []byte(pass)), int64(len(plain)), plain)
+			holds(t, assemble(t, src, []byte(pass+"\n")), int64(len(plain)), plain)
 		})
 	}
 }
