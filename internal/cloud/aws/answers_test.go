@@ -41,6 +41,7 @@ func restRoutes() []restRoute {
 	return append([]restRoute{
 		{"ebs", http.MethodGet, regexp.MustCompile(`^/snapshots/[^/]+/blocks$`), "ListSnapshotBlocks"},
 		{"ebs", http.MethodGet, regexp.MustCompile(`^/snapshots/[^/]+/blocks/\d+$`), "GetSnapshotBlock"},
+		{"ebs", http.MethodGet, regexp.MustCompile(`^/snapshots/[^/]+/changedblocks$`), "ListChangedBlocks"},
 	}, managedRoutes()...)
 }
 

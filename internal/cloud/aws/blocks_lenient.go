@@ -13,8 +13,8 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// maxBlockList bounds the answer of one ListSnapshotBlocks call, in bytes: a
-// page holds at most 10,000 blocks of some 300 bytes each.
+// maxBlockList bounds the answer of one call that lists blocks, in bytes: a page
+// holds at most 10,000 blocks of some 300 bytes each, with two tokens 600.
 const maxBlockList = 64 << 20
 
 // quotedNumber is a number that compatible services give as a string.
@@ -32,7 +32,8 @@ func lenient(o *ebs.Options) {
 func unquoteNumbers(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
 	out, meta, err := next.HandleDeserialize(ctx, in)
 	resp, ok := out.RawResponse.(*smithyhttp.Response)
-	if err != nil || !ok || middleware.GetOperationName(ctx) != "ListSnapshotBlocks" {
+	name := middleware.GetOperationName(ctx)
+	if err != nil || !ok || name != "ListSnapshotBlocks" && name != "ListChangedBlocks" {
 		return out, meta, err
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBlockList+1))

@@ -18,8 +18,8 @@ import (
 )
 
 // OpenBlocks opens an EBS snapshot, or the root disk of an AMI, through the EBS
-// direct APIs. Reads end when ctx does. The source also is a [block.Mapper] and
-// a [block.Prefetcher].
+// direct APIs. Reads end when ctx does. The source also is a [block.Mapper], a
+// [block.Prefetcher] and a [block.Differ], which takes a snapshot's id.
 //
 // AWS gives no blocks of a snapshot while it is public, nor of an archived or
 // recycled one: the error then wraps [cloud.ErrNotReadable] and says what to do.

@@ -32,6 +32,7 @@ func ebsAnswers() map[string]answer {
 			}
 			return jsonBody(`{"BlockSize":524288,"VolumeSize":1,"Blocks":[{"BlockIndex":5,"BlockToken":"t5"}]}`, "NextToken")(q)
 		},
+		"ebs:ListChangedBlocks": jsonBody(`{"BlockSize":524288,"VolumeSize":1,"ChangedBlocks":[{"BlockIndex":5}]}`, "NextToken"),
 		"ebs:GetSnapshotBlock": func(q *query) string {
 			index := 0
 			_, _ = fmt.Sscanf(q.URL.Path[strings.LastIndex(q.URL.Path, "/")+1:], "%d", &index)

@@ -12,6 +12,7 @@ import (
 	"github.com/lenscap/lenscap"
 	"github.com/lenscap/lenscap/internal/cloud"
 	"github.com/lenscap/lenscap/internal/cloud/cloudtest"
+	"github.com/lenscap/lenscap/internal/disk/block"
 )
 
 func TestSuite(t *testing.T) {
@@ -177,6 +178,9 @@ func TestPolicyHoldsLedger(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := src.ReadAt(make([]byte, 1), 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := src.(block.Differ).Changed(t.Context(), "snap-before"); err != nil {
 		t.Fatal(err)
 	}
 	listed := make(map[string]bool)

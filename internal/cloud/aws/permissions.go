@@ -95,6 +95,7 @@ func keyPermissions() []cloud.Permission {
 func contentPermissions() []cloud.Permission {
 	return []cloud.Permission{
 		allow(featureContent, "ebs:ListSnapshotBlocks", "list which blocks of a snapshot hold data", "列出快照中哪些块存有数据"),
+		allow(featureContent, "ebs:ListChangedBlocks", "list which blocks changed since an earlier snapshot", "列出自较早快照以来发生变化的块"),
 		allow(featureContent, "ebs:GetSnapshotBlock", "read blocks of a snapshot", "读取快照的数据块"),
 		allow(featureContent, "ec2:DescribeImages", "find the root snapshot of an AMI", "找到 AMI 的根快照"),
 		allow(featureContent, "ec2:DescribeSnapshots", "tell why a snapshot's blocks are refused", "说明快照的数据块为何被拒绝读取"),
