@@ -213,3 +213,27 @@ func TestExtentsBecomeFewer(t *testing.T) {
 		}
 	}
 }
+
+// env is what a format gets, with a budget for temporary files.
+func env(t testing.TB, spill int64) *image.Env {
+	t.Helper()
+	return &image.Env{Options: image.Options{SpillBytes: spill, SpillDir: t.TempDir()}}
+}
+
+// fuzz opens whatever it is given and reads some of it: errors are welcome.
+func fuzz(t *testing.T, f image.Format, packed []byte) {
+	t.Helper()
+	disks, err := f.Open(t.Context(), disktest.Memory(packed), env(t, 4<<20))
+	if err != nil {
+		return
+	}
+	d := disks[0]
+	buf := make([]byte, 100_000)
+	for off := int64(0); off < min(d.Size(), 8<<20); off += int64(len(buf)) {
+		_, _ = d.ReadAt(buf, off)
+	}
+	_, _ = d.ReadAt(buf, d.Size()-10)
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+}

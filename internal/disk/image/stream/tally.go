@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -95,7 +94,7 @@ func (t *tally) keep(p []byte, off int64) error {
 func (t *tally) skip(p []byte, from int, zero bool) int {
 	for from < len(p) {
 		n := min(grain-int((t.size+int64(from))%grain), len(p)-from)
-		if bytes.Equal(p[from:from+n], zeros[:n]) != zero {
+		if blank(p[from:from+n]) != zero {
 			break
 		}
 		from += n
