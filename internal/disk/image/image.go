@@ -43,6 +43,9 @@ type Disk struct {
 	Notes []string
 	// Incomplete is set when the notes tell of bytes that are not shown.
 	Incomplete bool
+	// Extent, when it is set, opens files that lie beside the disk in what it
+	// was found in, instead of [Options.Extent].
+	Extent func(name string) (block.Source, error)
 }
 
 // Options say what opening an image may do besides reading its own bytes.
@@ -189,7 +192,11 @@ func open(ctx context.Context, src block.Source, env *Env) ([]Disk, error) {
 func peel(ctx context.Context, format string, outer []Disk, env *Env) ([]Disk, error) {
 	var out []Disk
 	for i, o := range outer {
-		inner, err := open(ctx, o.Source, &Env{Options: env.Options, formats: env.formats, depth: env.depth + 1})
+		opts := env.Options
+		if o.Extent != nil {
+			opts.Extent = o.Extent
+		}
+		inner, err := open(ctx, o.Source, &Env{Options: opts, formats: env.formats, depth: env.depth + 1})
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", format, err), closeAll(out), closeAll(outer[i:]))
 		}
