@@ -82,7 +82,7 @@ func TestDisk(t *testing.T) {
 	for _, v := range d.Volumes {
 		states = append(states, v.Name+" "+v.Type+" "+string(v.State))
 	}
-	if got, want := strings.Join(states, ", "), "p1 ext4 read, p2 swap raw, p3 luks encrypted, p4 unknown blank"; got != want {
+	if got, want := strings.Join(states, ", "), "p1 ext4 read, p2 swap raw, p3 luks damaged, p4 unknown blank"; got != want {
 		t.Errorf("volumes %s, want %s", got, want)
 	}
 	if d.Volumes[0].Label != "root" {
