@@ -21,8 +21,8 @@ func (f *file) open(a attr) (fsys.Data, error) {
 		return nil, fmt.Errorf("MFT record %d: %w", num, block.ErrEncrypted)
 	case a.resident:
 		return resident(append([]byte(nil), a.value...)), nil
-	case a.size > 1<<62 || a.valid > a.size && a.flags&attrCompressed == 0:
-		return nil, block.Damaged("MFT record %d: stream of %d bytes, %d of them valid", num, a.size, a.valid)
+	case a.size > 1<<62:
+		return nil, block.Damaged("MFT record %d: stream of %d bytes", num, a.size)
 	}
 	m := mapped{t: f.t, file: f, num: num, segs: f.segments(a), size: int64(a.size), valid: int64(min(a.valid, a.size))}
 	switch method := a.flags & attrCompressed; {

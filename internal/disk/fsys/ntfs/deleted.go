@@ -3,6 +3,7 @@ package ntfs
 import (
 	"context"
 	"fmt"
+	"math/bits"
 
 	"github.com/lenscap/lenscap/internal/disk/block"
 	"github.com/lenscap/lenscap/internal/disk/fsys"
@@ -12,13 +13,19 @@ const (
 	scanBytes   = 1 << 20 // the MFT is read in such pieces when all of it is wanted
 	maxParents  = 255     // directories above a file
 	keptParents = 4096    // paths of directories that are remembered
+	maxOrphans  = 1 << 26 // records among which files without an entry are looked for
 )
 
 // Deleted implements [fsys.Undeleter]. It reads the whole MFT: a record that is
-// not in use keeps what it was until it is used again.
+// not in use keeps what it was until it is used again. Files in use that no
+// directory names are given, too: their entries were lost or, on a volume that
+// was not cleanly unmounted, not yet written.
 func (t *tree) Deleted(ctx context.Context, yield func(fsys.Removed) bool) error {
 	u := undelete{t: t, yield: yield, paths: map[uint64]string{}, stale: map[stale]bool{}, trash: t.trashDir()}
 	u.bits, u.first = t.system(recBitmap)
+	if n := t.mft.count(); n <= maxOrphans {
+		u.live, u.seen = make(bitset, n/64+1), make(bitset, n/64+1)
+	}
 	per := uint64(scanBytes / t.boot.record)
 	buf := make([]byte, per*uint64(t.boot.record))
 	for at := uint64(0); at < t.mft.count() && !u.done; at += per {
@@ -27,6 +34,7 @@ func (t *tree) Deleted(ctx context.Context, yield func(fsys.Removed) bool) error
 		}
 		u.scan(buf[:min(per, t.mft.count()-at)*uint64(t.boot.record)], at)
 	}
+	u.orphans()
 	return u.first
 }
 
@@ -38,8 +46,36 @@ type undelete struct {
 	paths map[uint64]string // of directories, by reference
 	trash uint64            // the directory of files deleted while open
 	stale map[stale]bool    // names from slack that were given
+	// Records in use, and those that a directory names; nil when there are
+	// too many.
+	live, seen bitset
+
 	first error
 	done  bool
+}
+
+// bitset holds a bit for each MFT record.
+type bitset []uint64
+
+func (b bitset) set(n uint64) {
+	if n/64 < uint64(len(b)) {
+		b[n/64] |= 1 << (n % 64)
+	}
+}
+
+// orphans gives the files in use that no directory names.
+func (u *undelete) orphans() {
+	for i := range u.live {
+		for left := u.live[i] &^ u.seen[i]; left != 0 && !u.done; left &= left - 1 {
+			num := uint64(i)*64 + uint64(bits.TrailingZeros64(left))
+			rec, err := u.t.mft.get(num)
+			if err != nil {
+				u.fail(err)
+				continue
+			}
+			u.file(rec)
+		}
+	}
 }
 
 func (u *undelete) fail(err error) {
@@ -65,7 +101,7 @@ func (u *undelete) scan(b []byte, first uint64) {
 	for num := first; len(b) > 0 && !u.done; num++ {
 		raw := b[:size]
 		b = b[size:]
-		if string(raw[:4]) != "FILE" || num < recUser && num != recRoot {
+		if string(raw[:4]) != "FILE" || num < recUser && num != recRoot && num != recExtend {
 			continue // never used, or the volume's own
 		}
 		err := unprotect(num, raw)
@@ -82,8 +118,13 @@ func (u *undelete) scan(b []byte, first uint64) {
 		}
 		if !rec.flag(recordInUse) || u.inTrash(rec) {
 			u.file(rec)
-		} else if rec.flag(recordDirectory) {
-			u.slack(rec)
+			continue
+		}
+		if num >= recUser {
+			u.live.set(num)
+		}
+		if rec.flag(recordDirectory) {
+			u.index(rec)
 		}
 	}
 }

@@ -109,10 +109,16 @@ func (f *file) each(mask uint32, yield func(attr) bool) error {
 			if err != nil || !ok {
 				return err
 			}
-			if wanted(mask, a.typ) && (a.resident || a.low == 0) && !yield(a) {
+			pos = after
+			if !wanted(mask, a.typ) {
+				continue
+			}
+			if !a.resident && a.low != 0 {
+				return block.Damaged("MFT record %d: stream without its first %d clusters, and no attribute list", f.rec.num, a.low)
+			}
+			if !yield(a) {
 				return nil
 			}
-			pos = after
 		}
 	}
 	var first error

@@ -125,7 +125,7 @@ func (m *mft) fill(c *chunk, per uint64) {
 	size := uint64(m.t.boot.record)
 	first := c.index * per
 	n := min(per, m.count()-first)
-	c.raw, c.bad = make([]byte, n*size), map[uint64]error{}
+	c.raw = make([]byte, n*size)
 	whole := m.readAt(c.raw, first*size)
 	for i := range n {
 		num, b := first+i, c.raw[i*size:(i+1)*size]
@@ -139,9 +139,13 @@ func (m *mft) fill(c *chunk, per uint64) {
 		if err != nil && num < mirrored && m.t.readMirror(num, b) == nil {
 			err = nil
 		}
-		if err != nil {
-			c.bad[num] = err
+		if err == nil {
+			continue
 		}
+		if c.bad == nil {
+			c.bad = map[uint64]error{}
+		}
+		c.bad[num] = err
 	}
 }
 

@@ -78,15 +78,16 @@ func (f *file) node(stream uint16) (*node, error) {
 		}
 		return true
 	})
-	if err != nil {
+	if err != nil && !f.deleted {
 		return nil, err
 	}
 	if stream != 0 && n.data.typ == 0 {
 		return nil, block.Damaged("MFT record %d has no stream %d", f.rec.num, stream)
 	}
-	if point.typ != 0 {
-		n.tag, n.reparse, err = f.reparseValue(point)
+	if point.typ == 0 {
+		return n, nil
 	}
+	n.tag, n.reparse, err = f.reparseValue(point)
 	return n, err
 }
 

@@ -16,16 +16,20 @@ type stale struct {
 	name string
 }
 
-// slack looks behind the entries of a directory's index for those of files
-// whose records were used again since: their names and sizes are all that is
-// left.
-func (u *undelete) slack(dir record) {
+// index notes which files a directory names, and looks behind the entries of
+// its index for those of files whose records were used again since: their names
+// and sizes are all that is left.
+func (u *undelete) index(dir record) {
 	f, err := u.t.file(dir.num, 0)
 	if err != nil {
 		u.fail(err)
 		return
 	}
-	x := &index{dir: f, take: func(uint64, []byte) bool { return !u.done }}
+	x := &index{dir: f, take: func(ref uint64, _ []byte) bool {
+		num, _ := splitRef(ref)
+		u.seen.set(num)
+		return !u.done
+	}}
 	x.slack = func(b []byte) {
 		for len(b) >= 16+keyBytes && !u.done {
 			n := u.entry(dir, b)

@@ -433,3 +433,106 @@ func extension(p *patient, b []byte, half, lcn uint64) {
 	le.PutUint32(a[72:], typEnd)
 	le.PutUint32(b[24:], uint32(le.Uint16(b[20:]))+80)
 }
+
+// TestOrphan takes a file's name out of its directory: it is found among the
+// deleted ones.
+func TestOrphan(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t)
+	p.edit(p.number("here"), func(b []byte) {
+		root := b[bytes.Index(b, []byte{'$', 0, 'I', 0, '3', 0, '0', 0})+8:]
+		root[16+16+12] |= entryLast
+	})
+	f := p.reopen()
+	if all, err := f.ReadDir("here"); err != nil || len(all) != 0 {
+		t.Fatalf("%d entries, %v", len(all), err)
+	}
+	found := false
+	err := f.Tree().(fsys.Undeleter).Deleted(t.Context(), func(r fsys.Removed) bool {
+		if r.Path == "here/stays" {
+			b := make([]byte, 5)
+			n, err := r.Data.ReadAt(b, 0)
+			found = r.State == fsys.Whole && string(b[:n]) == "stays" && err == nil
+		}
+		return true
+	})
+	if err != nil || !found {
+		t.Errorf("found: %v, %v", found, err)
+	}
+}
+
+func TestHibernated(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t)
+	for off, c := range restart("RSTR", 5, 0, 0) {
+		p.b[p.place(recLogFile, int64(off))] = c
+	}
+	noted(t, p.reopen(), "not cleanly unmounted", true)
+	p.rename("sleeping.bin", "hiberfil.sys")
+	noted(t, p.reopen(), "hibernated", true)
+}
+
+// rename puts another name of the same length in the place of one wherever it
+// stands.
+func (p *patient) rename(from, to string) {
+	wide := func(s string) (out []byte) {
+		for _, c := range []byte(s) {
+			out = append(out, c, 0)
+		}
+		return out
+	}
+	p.b = bytes.ReplaceAll(p.b, wide(from), wide(to))
+}
+
+// TestTrash has a file where Windows puts those that are deleted while open.
+func TestTrash(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t)
+	p.rename("$Reparse", "$Deleted")
+	trash := uint64(26)
+	p.edit(trash, func(b []byte) { b[22] |= recordDirectory })
+	p.edit(p.number("here/stays"), func(b []byte) {
+		le.PutUint64(attribute(t, b, typFileName)[24:], trash|uint64(le.Uint16(p.record(trash)[16:]))<<48)
+	})
+	found := false
+	_ = p.reopen().Tree().(fsys.Undeleter).Deleted(t.Context(), func(r fsys.Removed) bool {
+		found = found || r.Path == "$Extend/$Deleted/stays" && r.State == fsys.Whole && r.Size == 5
+		return true
+	})
+	if !found {
+		t.Error("the file was not found")
+	}
+}
+
+func TestText(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"a\x00":                            "a",
+		"\xe4\x00\xac\x20":                 "ä€",
+		"\x3d\xd8\x00\xde":                 "😀",
+		"\x3d\xd8":                         "\xed\xa0\xbd",
+		"\x00\xde\x3d\xd8":                 "\xed\xb8\x80\xed\xa0\xbd",
+		"\x3d\xd8\x3d\xd8\x00\xde\x41\x00": "\xed\xa0\xbd😀A",
+		"\xff\xff":                         "\uffff",
+	} {
+		if got := text([]byte(in)); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestConcurrent(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t)
+	f := p.reopen()
+	done := make(chan map[string]string)
+	for range 4 {
+		go func() { done <- survey(t, f) }()
+	}
+	want := survey(t, fsys.New(p.tree))
+	for range 4 {
+		if got := <-done; len(got) != len(want) {
+			t.Errorf("%d nodes, want %d", len(got), len(want))
+		}
+	}
+}

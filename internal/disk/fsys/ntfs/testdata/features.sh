@@ -118,6 +118,8 @@ reparse("cloud/foreign", 0x00000042, b"xx", bytes(range(16)))
 for name in ["away", "part", "dedup"]: del truth["cloud/" + name]
 del truth["wof/wim"]
 
+put("sleeping.bin", b"hibr")
+
 # Extended attributes.
 def ea(name, items):
     out = b""
