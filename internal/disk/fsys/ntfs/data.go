@@ -24,7 +24,10 @@ func (f *file) open(a attr) (fsys.Data, error) {
 	case a.size > 1<<62:
 		return nil, block.Damaged("MFT record %d: stream of %d bytes", num, a.size)
 	}
-	m := mapped{t: f.t, file: f, num: num, segs: f.segments(a), size: int64(a.size), valid: int64(min(a.valid, a.size))}
+	m := mapped{t: f.t, num: num, segs: f.segments(a), size: int64(a.size), valid: int64(min(a.valid, a.size))}
+	if len(m.segs) > 1 {
+		m.file = f
+	}
 	switch method := a.flags & attrCompressed; {
 	case method == 0:
 		return &m, nil
@@ -57,7 +60,7 @@ func (d resident) Extents(int) ([]block.Extent, error) { return nil, nil }
 // mapped is data in clusters.
 type mapped struct {
 	t           *tree
-	file        *file // to find further segments by; only its list is used
+	file        *file // to find further segments by; nil when there are none
 	num         uint64
 	segs        []segment
 	size, valid int64 // bytes beyond valid read as zeros

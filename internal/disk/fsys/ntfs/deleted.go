@@ -2,18 +2,14 @@ package ntfs
 
 import (
 	"context"
-	"fmt"
-	"math/bits"
 
 	"github.com/lenscap/lenscap/internal/disk/block"
 	"github.com/lenscap/lenscap/internal/disk/fsys"
 )
 
 const (
-	scanBytes   = 1 << 20 // the MFT is read in such pieces when all of it is wanted
-	maxParents  = 255     // directories above a file
-	keptParents = 4096    // paths of directories that are remembered
-	maxOrphans  = 1 << 26 // records among which files without an entry are looked for
+	scanBytes  = 1 << 20 // the MFT is read in such pieces when all of it is wanted
+	maxOrphans = 1 << 23 // records among which files without an entry are looked for
 )
 
 // Deleted implements [fsys.Undeleter]. It reads the whole MFT: a record that is
@@ -24,7 +20,7 @@ func (t *tree) Deleted(ctx context.Context, yield func(fsys.Removed) bool) error
 	u := undelete{t: t, yield: yield, paths: map[uint64]string{}, stale: map[stale]bool{}, trash: t.trashDir()}
 	u.bits, u.first = t.system(recBitmap)
 	if n := t.mft.count(); n <= maxOrphans {
-		u.live, u.seen = make(bitset, n/64+1), make(bitset, n/64+1)
+		u.live, u.seen = make(sequences, n), make(sequences, n)
 	}
 	per := uint64(scanBytes / t.boot.record)
 	buf := make([]byte, per*uint64(t.boot.record))
@@ -46,35 +42,36 @@ type undelete struct {
 	paths map[uint64]string // of directories, by reference
 	trash uint64            // the directory of files deleted while open
 	stale map[stale]bool    // names from slack that were given
-	// Records in use, and those that a directory names; nil when there are
-	// too many.
-	live, seen bitset
+	// The sequence numbers of records in use, and those that directories name
+	// them by; nil when there are too many.
+	live, seen sequences
 
 	first error
 	done  bool
 }
 
-// bitset holds a bit for each MFT record.
-type bitset []uint64
+// sequences holds the sequence number of each MFT record; 0: none.
+type sequences []uint16
 
-func (b bitset) set(n uint64) {
-	if n/64 < uint64(len(b)) {
-		b[n/64] |= 1 << (n % 64)
+// set notes a number. Of several the highest is the newest.
+func (s sequences) set(num uint64, seq uint16) {
+	if num < uint64(len(s)) {
+		s[num] = max(s[num], seq, 1)
 	}
 }
 
 // orphans gives the files in use that no directory names.
 func (u *undelete) orphans() {
-	for i := range u.live {
-		for left := u.live[i] &^ u.seen[i]; left != 0 && !u.done; left &= left - 1 {
-			num := uint64(i)*64 + uint64(bits.TrailingZeros64(left))
-			rec, err := u.t.mft.get(num)
-			if err != nil {
-				u.fail(err)
-				continue
-			}
-			u.file(rec)
+	for num, seq := range u.live {
+		if seq == 0 || u.seen[num] == seq || u.done {
+			continue
 		}
+		rec, err := u.t.mft.get(uint64(num))
+		if err != nil {
+			u.fail(err)
+			continue
+		}
+		u.file(rec)
 	}
 }
 
@@ -121,7 +118,7 @@ func (u *undelete) scan(b []byte, first uint64) {
 			continue
 		}
 		if num >= recUser {
-			u.live.set(num)
+			u.live.set(num, rec.seq())
 		}
 		if rec.flag(recordDirectory) {
 			u.index(rec)
@@ -264,72 +261,4 @@ func (u *undelete) free(lcn, n uint64) bool {
 		}
 	}
 	return true
-}
-
-// name gives a deleted file's path; without a name, its number stands for it.
-func (u *undelete) name(f *file) (path string, named bool) {
-	name, space, parent := "", byte(namespaceDOS), uint64(0)
-	_ = f.each(1<<(typFileName>>4), func(a attr) bool {
-		if a.resident && len(a.value) >= keyBytes && (name == "" || space == namespaceDOS) {
-			if raw, ok := cut(a.value, keyBytes, 2*uint64(a.value[64])); ok {
-				name, space, parent = text(raw), a.value[65], le.Uint64(a.value)
-			}
-		}
-		return true
-	})
-	if !validName(name) {
-		return fmt.Sprintf("?/%d", f.rec.num), false
-	}
-	return under(u.path(parent, 0), name), true
-}
-
-// under puts a name below a path; the root's is empty.
-func under(dir, name string) string {
-	if dir == "" {
-		return name
-	}
-	return dir + "/" + name
-}
-
-// path gives the path of the directory that a reference means: "" for the
-// root, "?" when it is not known any more. A deleted directory still tells its
-// name: its record's sequence number is one higher then.
-func (u *undelete) path(ref uint64, depth int) string {
-	num, seq := splitRef(ref)
-	if num == recRoot {
-		return ""
-	}
-	if p, ok := u.paths[ref]; ok {
-		return p
-	}
-	p := "?"
-	if rec, err := u.t.mft.get(num); err == nil && depth < maxParents && rec.flag(recordDirectory) {
-		want := seq
-		if !rec.flag(recordInUse) {
-			want++
-		}
-		if rec.seq() == want || rec.seq() == 1 && want == 0 {
-			p = u.above(rec, depth)
-		}
-	}
-	if len(u.paths) < keptParents {
-		u.paths[ref] = p
-	}
-	return p
-}
-
-// above gives the path of a directory by its record.
-func (u *undelete) above(rec record, depth int) string {
-	path := "?"
-	_ = (&file{t: u.t, rec: rec}).each(1<<(typFileName>>4), func(a attr) bool {
-		if !a.resident || len(a.value) < keyBytes || a.value[65] == namespaceDOS {
-			return true
-		}
-		raw, ok := cut(a.value, keyBytes, 2*uint64(a.value[64]))
-		if name := text(raw); ok && validName(name) {
-			path = under(u.path(le.Uint64(a.value), depth+1), name)
-		}
-		return false
-	})
-	return path
 }

@@ -16,7 +16,7 @@ const (
 
 // maxAliases bounds what is kept of a directory to find 8.3 aliases without a
 // long name.
-const maxAliases = 1 << 20
+const maxAliases = 1 << 19
 
 // metadata names the files of the volume itself, which are not listed.
 var metadata = map[string]bool{

@@ -203,8 +203,10 @@ type segment struct {
 
 // segments gives the parts of a stream that a is the first part of, in order.
 func (f *file) segments(a attr) []segment {
+	// The record's bytes are not held by whoever holds the segments.
+	first := segment{pairs: bytes.Clone(a.pairs)}
 	if f.list == nil || a.typ == typList {
-		return []segment{{pairs: a.pairs}}
+		return []segment{first}
 	}
 	var out []segment
 	for _, e := range f.list {
@@ -212,7 +214,7 @@ func (f *file) segments(a attr) []segment {
 			continue
 		}
 		if e.low == 0 && len(out) == 0 {
-			out = append(out, segment{pairs: a.pairs})
+			out = append(out, first)
 		} else if k := len(out); k > 0 && e.low > out[k-1].low {
 			out = append(out, segment{low: e.low, entry: e})
 		}

@@ -62,7 +62,7 @@ func (t *tree) firstRecord() (record, error) {
 		return rec, nil
 	}
 	if merr := t.readMirror(recMFT, b); merr != nil {
-		return rec, fmt.Errorf("read $MFT: %w; its mirror: %v", err, merr)
+		return rec, fmt.Errorf("read $MFT: %w; its mirror: %w", err, merr)
 	}
 	t.note(false, "the first record of the MFT is damaged, its mirror is used: %v", err)
 	return record{recMFT, b}.check()

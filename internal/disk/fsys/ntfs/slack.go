@@ -6,9 +6,9 @@ import (
 	"github.com/lenscap/lenscap/internal/disk/fsys"
 )
 
-// maxStale bounds the names from slack that are remembered, so that each is
+// maxStale bounds the names from slack that are remembered, so that they are
 // given once.
-const maxStale = 1 << 16
+const maxStale = 1 << 14
 
 // stale is a name that a directory's blocks still hold.
 type stale struct {
@@ -26,8 +26,8 @@ func (u *undelete) index(dir record) {
 		return
 	}
 	x := &index{dir: f, take: func(ref uint64, _ []byte) bool {
-		num, _ := splitRef(ref)
-		u.seen.set(num)
+		num, seq := splitRef(ref)
+		u.seen.set(num, seq)
 		return !u.done
 	}}
 	x.slack = func(b []byte) {
@@ -57,8 +57,10 @@ func (u *undelete) entry(dir record, b []byte) int {
 		return 8
 	}
 	s := stale{ref, name}
-	if !u.stale[s] && len(u.stale) < maxStale && u.lost(ref) {
-		u.stale[s] = true
+	if !u.stale[s] && u.lost(ref) {
+		if len(u.stale) < maxStale {
+			u.stale[s] = true
+		}
 		u.giveName(dir, key, name)
 	}
 	return n
