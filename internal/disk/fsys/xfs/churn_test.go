@@ -108,6 +108,8 @@ func (c *churn) step() {
 		c.drop()
 	case k < 86:
 		c.preallocate()
+	case k < 90:
+		c.share()
 	default:
 		c.sync(c.file())
 	}
@@ -183,6 +185,32 @@ func (c *churn) drop() {
 			}
 		}
 		c.dirs = keep
+	}
+}
+
+// share makes files share their blocks and writes to one of them. Where the
+// file system can't, it does nothing.
+func (c *churn) share() {
+	from, err := os.Open(c.file())
+	if err != nil {
+		c.must(err)
+		return
+	}
+	defer from.Close()
+	to, err := os.Create(c.name("s"))
+	c.must(err)
+	defer to.Close()
+	c.files = append(c.files, to.Name())
+	const ficlone = 0x40049409
+	if _, _, e := syscall.Syscall(syscall.SYS_IOCTL, to.Fd(), ficlone, from.Fd()); e != 0 {
+		return
+	}
+	for range c.r.IntN(20) {
+		_, err := to.WriteAt(c.bytes(100), c.r.Int64N(100_000))
+		c.must(err)
+	}
+	if c.r.IntN(2) == 0 {
+		c.must(to.Sync())
 	}
 }
 

@@ -23,6 +23,7 @@ type log struct {
 	off  int64 // byte of the disk
 	n    int64 // length in sectors
 	most int64 // length of the longest record's body in bytes
+	torn int64 // where records at the end fail their checksums, below zero when none do
 }
 
 // recoverLog lays the committed transactions of the log over the disk, in
@@ -38,6 +39,9 @@ func (t *tree) recoverLog(ctx context.Context) error {
 	var head, tail int64
 	if err == nil {
 		head, tail, err = l.ends()
+	}
+	if l != nil && l.torn >= 0 {
+		t.note(true, "the log ends at sector %d, where a record fails its checksum: it was not written to its end, or is damaged", l.torn)
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -60,7 +64,7 @@ func (t *tree) openLog() (*log, error) {
 	if !ok || size == 0 || size > maxLog || off > t.raw.Size()-size {
 		return nil, block.Damaged("it has %d blocks from block %#x", t.sb.logBlocks, t.sb.logStart)
 	}
-	l := &log{t: t, off: off, n: size / sector, most: 32 << 10}
+	l := &log{t: t, off: off, n: size / sector, most: 32 << 10, torn: -1}
 	if t.sb.logV2 {
 		l.most = 256 << 10
 	}
@@ -113,12 +117,11 @@ func (l *log) ends() (head, tail int64, err error) {
 		return 0, 0, err
 	}
 	// What was on its way when the machine stopped may be there in part.
-	torn, err := l.firstTorn(head, last)
-	if err != nil {
+	if l.torn, err = l.firstTorn(head, last); err != nil {
 		return 0, 0, err
 	}
-	if torn >= 0 {
-		head = torn
+	if l.torn >= 0 {
+		head = l.torn
 		if last, err = l.recordBefore(head, l.scan()+l.longest()); err != nil {
 			return 0, 0, err
 		}
