@@ -22,8 +22,8 @@ func (t *tree) Open(id fsys.ID) (fsys.Data, error) {
 		return nil, err
 	case in.size() > 1<<63-1:
 		return nil, block.Damaged("inode %d: size %d", in.num, in.size())
-	case in.realtime() && f.count == 0:
-		f.format = formatExtents // nothing but a hole
+	case in.realtime() && (f.count == 0 || in.size() == 0):
+		f.format, f.count = formatExtents, 0 // nothing but a hole
 	case in.realtime() && t.sb.realtimeInside():
 		return nil, block.Unsupported("inode %d: its data lies in the realtime section", in.num)
 	case in.realtime():

@@ -283,7 +283,11 @@ func (p *replay) superblock() (sb superblock, files uint64, err error) {
 	if sb.v5 != old.v5 || sb.blockSize != old.blockSize || sb.inodeSize != old.inodeSize || sb.agBlocks != old.agBlocks {
 		return sb, 0, block.Damaged("it holds the superblock of another file system")
 	}
+	// What the disk itself says is told, too.
 	sb.sumHolds = old.sumHolds
+	sb.incompat |= old.incompat & incompatNeedsRepair
+	sb.inProgress = sb.inProgress || old.inProgress
+	sb.realtimeBlocks = max(sb.realtimeBlocks, old.realtimeBlocks)
 	return sb, p.inodesUsed(sb), nil
 }
 
