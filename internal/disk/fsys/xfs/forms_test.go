@@ -132,7 +132,7 @@ func TestForms(t *testing.T) {
 	} {
 		t.Run(strings.Join(append([]string{"mkfs"}, args...), " "), func(t *testing.T) {
 			t.Parallel()
-			image := filepath.Join(t.TempDir(), "disk")
+			image := filepath.Join(scratch(t), "disk")
 			mkfs(t, image, 320<<20, args...)
 			at := disktest.Mount(t, "xfs", image, "nouuid")
 			forms{t, at}.make()

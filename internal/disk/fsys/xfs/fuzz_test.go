@@ -1,6 +1,7 @@
 package xfs_test
 
 import (
+	"bytes"
 	"context"
 	"testing"
 
@@ -25,23 +26,51 @@ func (p patched) ReadAt(b []byte, off int64) (int, error) {
 	return n, err
 }
 
-// exercise reads an image with some bytes changed, four bytes of place and one
-// of value each, or the changes themselves when there is no image. Places count
-// from the start of what holds data.
-func exercise(t *testing.T, image, changes []byte) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10e9)
-	defer cancel()
-	src := disktest.Memory(changes)
-	if image != nil {
-		at := map[int64]byte{}
-		for ; len(changes) >= 5 && len(at) < 64; changes = changes[5:] {
-			at[int64(be.Uint32(changes))%int64(len(image))] = changes[4]
+// fuzzed is an image to be changed: the sectors that hold anything. Records of
+// the log have no checksums, which are then not looked at.
+type fuzzed struct {
+	image   []byte
+	sectors []int64
+}
+
+func fuzzImage(f *testing.F, name string) fuzzed {
+	f.Helper()
+	z := fuzzed{image: bytesOf(f, name)}
+	for at := 0; at < len(z.image); at += 512 {
+		if be.Uint32(z.image[at:]) == 0xFEEDBABE {
+			clear(z.image[at+32 : at+36])
 		}
-		src = patched{disktest.Memory(image), at}
+		if !bytes.Equal(z.image[at:at+512], make([]byte, 512)) {
+			z.sectors = append(z.sectors, int64(at))
+		}
 	}
-	disktest.Exercise(ctx, xfs.Driver{}, src, 1<<16)
-	if ctx.Err() != nil {
-		t.Error("the walk did not end in 10 s")
+	return z
+}
+
+// FuzzOpen reads an image with some bytes changed, four bytes of place and one
+// of value each, or the changes themselves.
+func FuzzOpen(f *testing.F) {
+	var images []fuzzed
+	for i, name := range []string{"v4-512", "v4-dirty-log1", "v5-dirty"} {
+		images = append(images, fuzzImage(f, name))
+		f.Add(byte(i), []byte{0, 0, 0, 4, 0x10, 0, 0, 9, 1, 5})
 	}
+	f.Add(byte(len(images)), images[0].image[:4096])
+	f.Fuzz(func(t *testing.T, which byte, changes []byte) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10e9)
+		defer cancel()
+		src := disktest.Memory(changes)
+		if i := int(which) % (len(images) + 1); i < len(images) {
+			at := map[int64]byte{}
+			for ; len(changes) >= 5 && len(at) < 64; changes = changes[5:] {
+				place := int64(be.Uint32(changes))
+				at[images[i].sectors[place/512%int64(len(images[i].sectors))]+place%512] = changes[4]
+			}
+			src = patched{disktest.Memory(images[i].image), at}
+		}
+		disktest.Exercise(ctx, xfs.Driver{}, src, 1<<16)
+		if ctx.Err() != nil {
+			t.Error("the walk did not end in 10 s")
+		}
+	})
 }

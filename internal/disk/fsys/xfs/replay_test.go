@@ -20,7 +20,7 @@ func dirtyCopy(t testing.TB, image string, seed uint64, rounds []int) string {
 		c.run(n)
 	}
 	c.sync(c.create(5000))
-	to := filepath.Join(t.TempDir(), "copy")
+	to := filepath.Join(scratch(t), "copy")
 	disktest.Run(t, "cp", "--sparse=always", image, to)
 	disktest.Run(t, "umount", at)
 	return to
@@ -29,7 +29,7 @@ func dirtyCopy(t testing.TB, image string, seed uint64, rounds []int) string {
 // kernel gives what the kernel sees in an image after its replay.
 func kernel(t testing.TB, image string) map[string]disktest.Fact {
 	t.Helper()
-	to := filepath.Join(t.TempDir(), "seen")
+	to := filepath.Join(scratch(t), "seen")
 	disktest.Run(t, "cp", "--sparse=always", image, to)
 	at := disktest.Mount(t, "xfs", to, "nouuid")
 	defer func() { _ = exec.CommandContext(t.Context(), "umount", at).Run() }()
@@ -48,7 +48,7 @@ func TestReplay(t *testing.T) {
 	} {
 		t.Run(strings.Join(append([]string{"mkfs"}, args...), " "), func(t *testing.T) {
 			t.Parallel()
-			image := filepath.Join(t.TempDir(), "disk")
+			image := filepath.Join(scratch(t), "disk")
 			mkfs(t, image, 320<<20, args...)
 			image = dirtyCopy(t, image, uint64(i), []int{600})
 			tree, err := xfs.Driver{}.Open(t.Context(), disktest.File(t, image))

@@ -1,6 +1,7 @@
 package xfs_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/lenscap/lenscap/internal/disk/disktest"
@@ -22,6 +23,18 @@ func mkfs(t testing.TB, path string, size int64, args ...string) {
 	tool := disktest.Tool(t, "mkfs.xfs")
 	disktest.Blank(t, path, size)
 	disktest.Run(t, tool, append(append([]string{"-q", "-f", "-L", "a label"}, args...), path)...)
+}
+
+// scratch is a folder for images, in memory where there is one: most of these
+// tests wait for what they sync.
+func scratch(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "lenscap-xfs-*")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 func TestSuite(t *testing.T) {
