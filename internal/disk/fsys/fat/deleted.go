@@ -208,8 +208,10 @@ func (t *tree) holdsEntries(c uint32) bool {
 // plausible tells whether a slot looks like an entry and not like other bytes.
 // The first byte of its name is not looked at: it may be gone.
 func (t *tree) plausible(s slot) bool {
-	for _, c := range s[1:11] {
-		if c < 0x20 || c >= 'a' && c <= 'z' || strings.IndexByte(`"*+,./:;<=>?[\]|`, c) >= 0 {
+	for i := 1; i < 11; i++ {
+		c := s[i]
+		double := c >= 0x40 && s[i-1] >= 0x80 // may be the second byte of a character
+		if c < 0x20 || !double && (c >= 'a' && c <= 'z' || strings.IndexByte(`"*+,./:;<=>?[\]|`, c) >= 0) {
 			return false
 		}
 	}

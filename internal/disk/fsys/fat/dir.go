@@ -21,19 +21,47 @@ var dirChunks = sync.Pool{New: func() any { return new([dirChunk]byte) }}
 // error at which it ends early.
 type ranges func(fn func(block.Extent) bool) error
 
-// dir finds where a directory lies.
-func (t *tree) dir(id fsys.ID) (ranges, error) {
+// dir finds where a directory lies. odd tells that it does not begin as one
+// does: what is there may be other bytes.
+func (t *tree) dir(id fsys.ID) (dir ranges, odd bool, err error) {
 	if id == rootID {
-		return t.rootDir(), nil
+		return t.rootDir(), false, nil
 	}
 	s, err := t.slotAt(id)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, false, err
 	case !s.isDir():
-		return nil, fmt.Errorf("entry at byte %d: want a directory, found file", id*fatcore.SlotSize)
+		return nil, false, fmt.Errorf("entry at byte %d: want a directory, found file", id*fatcore.SlotSize)
 	}
-	return t.dirChain(s.first(t.boot.bits)), nil
+	first := s.first(t.boot.bits)
+	if other := t.claims.claim(first, id); other != id {
+		return nil, false, block.Damaged("entry at byte %d: its directory is that of the entry at byte %d", id*fatcore.SlotSize, other*fatcore.SlotSize)
+	}
+	return t.dirChain(first), t.heap.Holds(first) && !t.isDirectory(first), nil
+}
+
+// maxClaims bounds the memory for who has which directory.
+const maxClaims = 1 << 19
+
+// claims holds which entry has the directory at a cluster. Two that have the
+// same one would show its files twice, a thousand of them a thousand times.
+type claims struct {
+	mu sync.Mutex
+	by map[uint32]fsys.ID
+}
+
+// claim gives the first entry that had the directory.
+func (c *claims) claim(first uint32, id fsys.ID) fsys.ID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if by, ok := c.by[first]; ok {
+		return by
+	}
+	if len(c.by) < maxClaims {
+		c.by[first] = id
+	}
+	return id
 }
 
 func (t *tree) rootDir() ranges {
@@ -115,9 +143,10 @@ func (t *tree) slots(dir ranges, fn func(at int64, s slot) bool, lost func()) er
 	return first
 }
 
-// List implements [fsys.Tree].
+// List implements [fsys.Tree]. A directory that does not begin as one does is
+// shown up to the first slot that can't be an entry.
 func (t *tree) List(id fsys.ID, yield func(fsys.Entry) bool) error {
-	dir, err := t.dir(id)
+	dir, odd, err := t.dir(id)
 	if err != nil {
 		return err
 	}
@@ -126,6 +155,9 @@ func (t *tree) List(id fsys.ID, yield func(fsys.Entry) bool) error {
 	err = t.slots(dir, func(at int64, s slot) bool {
 		switch {
 		case s[0] == slotEnd:
+			return false
+		case odd && !s.isLong() && !t.plausible(s):
+			bad = block.Damaged("entry at byte %d: no directory begins at its cluster", id*fatcore.SlotSize)
 			return false
 		case s[0] == slotDeleted:
 			l.parts = 0

@@ -38,7 +38,7 @@ func (Driver) Open(ctx context.Context, src block.Source) (fsys.Tree, error) {
 
 var le = binary.LittleEndian
 
-// tree is an open file system. All fields but label are fixed after open.
+// tree is an open file system. All fields but claims are fixed after open.
 type tree struct {
 	src   block.Source
 	boot  bootSector
@@ -47,7 +47,8 @@ type tree struct {
 	notes []string
 	lost  bool // a note tells of data that is not shown
 
-	label func() string // reads the root directory once
+	label  func() string // reads the root directory once
+	claims claims
 }
 
 func open(src block.Source) (*tree, error) {
@@ -56,6 +57,7 @@ func open(src block.Source) (*tree, error) {
 		return nil, err
 	}
 	t := &tree{src: src, boot: b, heap: b.heap(src), fat: fat, notes: notes}
+	t.claims.by = map[uint32]fsys.ID{b.rootCluster: rootID}
 	t.label = sync.OnceValue(t.readLabel)
 	t.noteState()
 	return t, nil
