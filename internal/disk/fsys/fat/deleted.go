@@ -9,12 +9,6 @@ import (
 	"github.com/lenscap/lenscap/internal/disk/fsys/fat/fatcore"
 )
 
-// Bounds of a search for deleted files.
-const (
-	maxDirs  = 1 << 20
-	maxDepth = 512
-)
-
 // Deleted implements [fsys.Undeleter]. A deleted entry still tells its name but
 // for the first character of a short one, its size and its first cluster. The
 // chain is gone: the clusters that follow are a guess. Directories are looked
@@ -25,147 +19,76 @@ func (t *tree) Deleted(ctx context.Context, yield func(fsys.Removed) bool) error
 	if err != nil {
 		return err
 	}
-	u := &undelete{t: t, used: used, seen: map[uint32]struct{}{}, yield: yield}
-	u.todo = []*folder{{dir: t.rootDir()}}
-	if t.boot.bits == 32 {
-		u.seen[t.boot.rootCluster] = struct{}{}
-	}
-	for len(u.todo) > 0 && !u.stop {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		f := u.todo[len(u.todo)-1]
-		u.todo = u.todo[:len(u.todo)-1]
-		u.scan(f)
-	}
-	return u.err
-}
-
-// folder is a directory that is to be searched.
-type folder struct {
-	dir    ranges
-	gone   bool // it is deleted itself
-	parent *folder
-	name   string
-	depth  int
-}
-
-// path gives the path of a name in the directory.
-func (f *folder) path(name string) string {
-	parts := make([]string, f.depth+1)
-	for ; ; f = f.parent {
-		parts[f.depth] = name
-		if f.depth == 0 {
-			return strings.Join(parts, "/")
-		}
-		name = f.name
-	}
+	u := &undelete{fatcore.Search{Heap: &t.heap, Used: used, Yield: yield}, t}
+	return u.Run(ctx, t.rootDir(), t.boot.rootCluster, u.scan)
 }
 
 // undelete is one search.
 type undelete struct {
-	t     *tree
-	used  *fatcore.Bitmap
-	seen  map[uint32]struct{} // first clusters of directories
-	todo  []*folder           // a stack
-	yield func(fsys.Removed) bool
-	stop  bool
-	err   error // the first one
-}
-
-func (u *undelete) fail(err error) {
-	if u.err == nil {
-		u.err = err
-	}
+	fatcore.Search
+	t *tree
 }
 
 // scan searches one directory.
-func (u *undelete) scan(f *folder) {
+func (u *undelete) scan(f *fatcore.Folder) {
 	var names names
 	ended := false
-	err := u.t.slots(f.dir, func(at int64, s slot) bool {
+	err := u.t.slots(f.Dir, func(at int64, s slot) bool {
 		switch {
-		case s[0] == slotEnd && f.gone:
+		case s[0] == slotEnd && f.Gone:
 			return false
 		case s[0] == slotEnd:
 			ended = true
 			names.reset()
 		case s.isLong():
 			names.add(s)
-		case s.isLabel():
+		case s.isLabel() || s.isDots():
 			names.reset()
-		case s.isDots():
-			names.reset()
-		case s[0] != slotDeleted && !ended && !f.gone:
+		case s[0] != slotDeleted && !ended && !f.Gone:
 			if name, ok := names.live(s); ok && s.isDir() {
-				u.push(f, name, s.first(u.t.boot.bits), false)
+				first := s.first(u.t.boot.bits)
+				u.Push(f, name, first, u.t.dirChain(first), false)
 			}
 		default:
 			u.entry(f, at, s, &names)
 		}
-		return !u.stop
+		return !u.Stopped()
 	}, names.reset)
 	if err != nil {
-		u.fail(err)
+		u.Fail(err)
 	}
 }
 
 // entry takes a deleted file's entry.
-func (u *undelete) entry(f *folder, at int64, s slot, names *names) {
+func (u *undelete) entry(f *fatcore.Folder, at int64, s slot, names *names) {
 	name, ok := names.gone(s)
 	if !ok || !u.t.plausible(s) {
 		return
 	}
-	r := fsys.Removed{Path: f.path(name), Stat: s.stat(s.id(at)), State: fsys.NameOnly}
+	r := fsys.Removed{Path: f.Path(name), Stat: s.stat(s.id(at)), State: fsys.NameOnly}
 	first := s.first(u.t.boot.bits)
 	switch {
 	case s.isDir():
-		if u.t.heap.Holds(first) && !u.used.Used(first) && u.t.isDirectory(first) {
+		if u.t.heap.Holds(first) && !u.Used.Used(first) && u.t.isDirectory(first) {
 			r.State = fsys.Guess
-			u.push(f, name, first, true)
+			u.Push(f, name, first, u.goneDir(first), true)
 		}
 	case s.size() == 0:
 		r.State = fsys.Whole
 		r.Data = fatcore.NewData(&u.t.heap, nil, r.ID, 0, 0)
 	default:
-		left, state, ok := u.used.Left(first, u.t.heap.Clusters(s.size()))
-		if !ok {
-			u.fail(block.Damaged("deleted files: more of them overlap than can be looked at"))
-			u.stop = true
-			return
-		}
-		if r.State = state; state == fsys.Whole {
+		if u.Left(&r, first, s.size()); r.State == fsys.Whole {
 			r.State = fsys.Guess
 		}
-		if left != nil {
-			r.Data = fatcore.NewData(&u.t.heap, left, r.ID, s.size(), s.size())
-		}
 	}
-	u.stop = !u.yield(r)
-}
-
-// push notes a directory for later, once.
-func (u *undelete) push(parent *folder, name string, first uint32, gone bool) {
-	if _, ok := u.seen[first]; ok || !u.t.heap.Holds(first) {
-		return
-	}
-	if parent.depth >= maxDepth || len(u.seen) >= maxDirs {
-		u.fail(block.Damaged("more than %d directories, or more than %d deep: deleted files of the rest are left out", maxDirs, maxDepth))
-		return
-	}
-	u.seen[first] = struct{}{}
-	f := &folder{gone: gone, parent: parent, name: name, depth: parent.depth + 1}
-	if f.dir = u.t.dirChain(first); gone {
-		f.dir = u.goneDir(first)
-	}
-	u.todo = append(u.todo, f)
+	u.Found(r)
 }
 
 // goneDir gives the free clusters that a deleted directory may lie in: the first
 // one, and those that follow as long as they hold entries.
-func (u *undelete) goneDir(first uint32) ranges {
+func (u *undelete) goneDir(first uint32) fatcore.Ranges {
 	return func(fn func(block.Extent) bool) error {
-		n, used := u.used.Run(first, u.t.heap.Clusters(maxDir))
+		n, used := u.Used.Run(first, u.t.heap.Clusters(maxDir))
 		if used {
 			return nil
 		}

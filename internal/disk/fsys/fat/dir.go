@@ -12,18 +12,9 @@ import (
 // maxDir is how many bytes a directory has at most: 65536 entries.
 const maxDir = 65536 * fatcore.SlotSize
 
-// dirChunk is how much of a directory is read at once.
-const dirChunk = 16 << 10
-
-var dirChunks = sync.Pool{New: func() any { return new([dirChunk]byte) }}
-
-// ranges gives the ranges of a directory in order until fn says false, and the
-// error at which it ends early.
-type ranges func(fn func(block.Extent) bool) error
-
 // dir finds where a directory lies. odd tells that it does not begin as one
 // does: what is there may be other bytes.
-func (t *tree) dir(id fsys.ID) (dir ranges, odd bool, err error) {
+func (t *tree) dir(id fsys.ID) (dir fatcore.Ranges, odd bool, err error) {
 	if id == rootID {
 		return t.rootDir(), false, nil
 	}
@@ -64,7 +55,7 @@ func (c *claims) claim(first uint32, id fsys.ID) fsys.ID {
 	return id
 }
 
-func (t *tree) rootDir() ranges {
+func (t *tree) rootDir() fatcore.Ranges {
 	if t.boot.bits == 32 {
 		return t.dirChain(t.boot.rootCluster)
 	}
@@ -74,73 +65,13 @@ func (t *tree) rootDir() ranges {
 	}
 }
 
-// dirChain gives the clusters of a directory. Their number is bounded, so a
-// loop costs little; but it must not show an entry twice.
-func (t *tree) dirChain(first uint32) ranges {
-	return func(fn func(block.Extent) bool) error {
-		var seen []fatcore.Run
-		left := t.heap.Clusters(maxDir)
-		for c := first; ; {
-			switch {
-			case !t.heap.Holds(c):
-				return block.Damaged("directory goes to cluster %d of %d", c, t.heap.Count)
-			case left == 0:
-				return block.Damaged("directory is longer than %d bytes", maxDir)
-			}
-			n, next, err := t.fat.follow(c, min(left, t.heap.Rest(c)))
-			if err != nil {
-				return err
-			}
-			again := false
-			for _, r := range seen {
-				if c < r.First+uint32(r.N) && r.First < c+uint32(n) {
-					again, n = true, uint64(max(r.First, c)-c)
-				}
-			}
-			left -= n
-			if n > 0 && !fn(block.Extent{Offset: t.heap.Offset(c), Length: int64(n) * t.heap.Size}) || next == 0 && !again {
-				return nil
-			}
-			if again {
-				return block.Damaged("directory comes back to cluster %d", c+uint32(n))
-			}
-			seen = append(seen, fatcore.Run{First: c, N: n})
-			c = next
-		}
-	}
+func (t *tree) dirChain(first uint32) fatcore.Ranges {
+	return fatcore.Dir(&t.heap, t.fat.follow, first, t.heap.Clusters(maxDir), false)
 }
 
-// slots gives the entries of a directory in order, each with its place on the
-// volume, until fn says false; a part that can't be read is left out, which
-// lost tells. The error comes at the end.
-func (t *tree) slots(dir ranges, fn func(at int64, s slot) bool, lost func()) error {
-	chunk := dirChunks.Get().(*[dirChunk]byte)
-	defer dirChunks.Put(chunk)
-	var first error
-	err := dir(func(e block.Extent) bool {
-		for e.Length > 0 {
-			b := chunk[:min(e.Length, dirChunk)]
-			if err := block.ReadFull(t.src, b, e.Offset); err != nil {
-				if first == nil {
-					first = fmt.Errorf("read directory: %w", err)
-				}
-				lost()
-				clear(b)
-			} else {
-				for i := 0; i+fatcore.SlotSize <= len(b); i += fatcore.SlotSize {
-					if !fn(e.Offset+int64(i), slot(b[i:i+fatcore.SlotSize])) {
-						return false
-					}
-				}
-			}
-			e.Offset, e.Length = e.Offset+int64(len(b)), e.Length-int64(len(b))
-		}
-		return true
-	})
-	if first == nil {
-		first = err
-	}
-	return first
+// slots is [fatcore.Slots] on the tree's source.
+func (t *tree) slots(dir fatcore.Ranges, fn func(at int64, s slot) bool, lost func()) error {
+	return fatcore.Slots(t.src, dir, func(at int64, b []byte) bool { return fn(at, b) }, lost)
 }
 
 // List implements [fsys.Tree]. A directory that does not begin as one does is
