@@ -77,7 +77,10 @@ func (u *undelete) entry(f *fatcore.Folder, at int64, s slot, names *names) {
 		r.State = fsys.Whole
 		r.Data = fatcore.NewData(&u.t.heap, nil, r.ID, 0, 0)
 	default:
-		if u.Left(&r, first, s.size()); r.State == fsys.Whole {
+		if left := u.Left(&r, first, s.size()); left != nil {
+			r.Data = fatcore.NewData(&u.t.heap, left, r.ID, s.size(), s.size())
+		}
+		if r.State == fsys.Whole {
 			r.State = fsys.Guess
 		}
 	}

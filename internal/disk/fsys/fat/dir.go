@@ -2,7 +2,6 @@ package fat
 
 import (
 	"fmt"
-	"sync"
 
 	"github.com/lenscap/lenscap/internal/disk/block"
 	"github.com/lenscap/lenscap/internal/disk/fsys"
@@ -26,33 +25,10 @@ func (t *tree) dir(id fsys.ID) (dir fatcore.Ranges, odd bool, err error) {
 		return nil, false, fmt.Errorf("entry at byte %d: want a directory, found file", id*fatcore.SlotSize)
 	}
 	first := s.first(t.boot.bits)
-	if other := t.claims.claim(first, id); other != id {
+	if other := t.claims.Claim(first, id); other != id {
 		return nil, false, block.Damaged("entry at byte %d: its directory is that of the entry at byte %d", id*fatcore.SlotSize, other*fatcore.SlotSize)
 	}
 	return t.dirChain(first), t.heap.Holds(first) && !t.isDirectory(first), nil
-}
-
-// maxClaims bounds the memory for who has which directory.
-const maxClaims = 1 << 19
-
-// claims holds which entry has the directory at a cluster. Two that have the
-// same one would show its files twice, a thousand of them a thousand times.
-type claims struct {
-	mu sync.Mutex
-	by map[uint32]fsys.ID
-}
-
-// claim gives the first entry that had the directory.
-func (c *claims) claim(first uint32, id fsys.ID) fsys.ID {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if by, ok := c.by[first]; ok {
-		return by
-	}
-	if len(c.by) < maxClaims {
-		c.by[first] = id
-	}
-	return id
 }
 
 func (t *tree) rootDir() fatcore.Ranges {

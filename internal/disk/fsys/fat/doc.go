@@ -48,7 +48,7 @@ type tree struct {
 	lost  bool // a note tells of data that is not shown
 
 	label  func() string // reads the root directory once
-	claims claims
+	claims fatcore.Claims
 }
 
 func open(src block.Source) (*tree, error) {
@@ -57,7 +57,7 @@ func open(src block.Source) (*tree, error) {
 		return nil, err
 	}
 	t := &tree{src: src, boot: b, heap: b.heap(src), fat: fat, notes: notes}
-	t.claims.by = map[uint32]fsys.ID{b.rootCluster: rootID}
+	t.claims.Claim(b.rootCluster, rootID)
 	t.label = sync.OnceValue(t.readLabel)
 	t.noteState()
 	return t, nil

@@ -66,6 +66,15 @@ func (b *Bitmap) Run(c uint32, limit uint64) (n uint64, used bool) {
 // maxPieces bounds the list of what is left of a file; the rest is left out.
 const maxPieces = 1 << 15
 
+// pay takes the cost of a look from the budget.
+func (b *Bitmap) pay(cost uint64) bool {
+	if cost > b.budget {
+		return false
+	}
+	b.budget -= cost
+	return true
+}
+
 // Left tells what is left of a deleted file of count clusters, 1 or more, that
 // followed each other from first on: those not in use again, and holes. The
 // state is [fsys.NameOnly] when the first one is in use or is none, [fsys.Part]
@@ -84,17 +93,43 @@ func (b *Bitmap) Left(first uint32, count uint64) (left Mapping, state fsys.Remo
 			break
 		}
 		n, used := b.Run(uint32(c), count-at)
-		cost := n/64 + 1
-		if cost > b.budget {
+		if !b.pay(n/64 + 1) {
 			return nil, fsys.NameOnly, false
 		}
-		b.budget -= cost
 		if used {
 			state = fsys.Part
 		} else {
 			free = append(free, Run{Start: at, N: n, First: uint32(c)})
 		}
 		at += n
+	}
+	return free, state, true
+}
+
+// LeftOf is Left for a file whose chain may still be there; known tells whether
+// it is: as long as the file and ended after it.
+func (b *Bitmap) LeftOf(h *Heap, follow Follow, first uint32, count uint64) (left Mapping, state fsys.RemovedState, known bool) {
+	var free pieces
+	state = fsys.Whole
+	c := first
+	for at := uint64(0); at < count; {
+		if !h.Holds(c) || len(free) >= maxPieces {
+			return nil, "", false
+		}
+		n, next, err := follow(c, min(count-at, h.Rest(c)))
+		if err != nil || !b.pay(n/16+1) || (next == 0) != (at+n == count) {
+			return nil, "", false
+		}
+		for i := uint64(0); i < n; {
+			same, used := b.Run(c+uint32(i), n-i)
+			if used {
+				state = fsys.Part
+			} else {
+				free = append(free, Run{Start: at + i, N: same, First: c + uint32(i)})
+			}
+			i += same
+		}
+		at, c = at+n, next
 	}
 	return free, state, true
 }

@@ -88,15 +88,14 @@ func (s *Search) Stopped() bool { return s.stop }
 // Found gives a deleted file or directory.
 func (s *Search) Found(r fsys.Removed) { s.stop = s.stop || !s.Yield(r) }
 
-// Left gives what is left of a file of size bytes, more than none, whose
-// clusters followed each other from first on.
-func (s *Search) Left(r *fsys.Removed, first uint32, valid int64) {
-	left, state, ok := s.Used.Left(first, s.Heap.Clusters(r.Size))
+// Left tells what is left of a file or directory whose clusters followed each
+// other from first on, and gives where that lies.
+func (s *Search) Left(r *fsys.Removed, first uint32, size int64) Mapping {
+	left, state, ok := s.Used.Left(first, s.Heap.Clusters(size))
 	if !ok {
 		s.Fail(block.Damaged("deleted files: more of them overlap than can be looked at"))
 		s.stop = true
 	}
-	if r.State = state; left != nil {
-		r.Data = NewData(s.Heap, left, r.ID, r.Size, valid)
-	}
+	r.State = state
+	return left
 }
