@@ -102,8 +102,5 @@ func TestExtra(t *testing.T) {
 }
 
 func FuzzOpen(f *testing.F) {
-	f.Add(small(f))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		disktest.ExerciseImage(t.Context(), vdi.Format{}, disktest.Memory(data), image.Options{}, 4<<20)
-	})
+	disktest.FuzzImage(f, vdi.Format{}, disktest.Base{Data: small(f), Hot: []block.Extent{{Offset: 0, Length: 1024}}})
 }

@@ -292,12 +292,18 @@ func TestDifferencing(t *testing.T) {
 }
 
 func FuzzOpen(f *testing.F) {
-	_, small := dynamic(f, 1<<20, 1)
-	f.Add(small)
-	f.Add(differencing(small, small, "x"))
-	f.Add(append(make([]byte, 1024), small[:512]...))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		opts := image.Options{Backing: func(string) (block.Source, error) { return disktest.Memory(small), nil }}
-		disktest.ExerciseImage(t.Context(), vhd.Format{}, disktest.Memory(data), opts, 4<<20)
-	})
+	_, file := dynamic(f, 1<<20, 1)
+	end := int64(len(file)) - 512
+	fix := func(b []byte) {
+		resum(b[:512], 64)
+		resum(b[len(b)-512:], 64)
+	}
+	hot := []block.Extent{{Offset: 0, Length: 1536}, {Offset: 1536, Length: 1024}, {Offset: end, Length: 512}}
+	fixed := append(make([]byte, 4096), file[:512]...)
+	disktest.FuzzImage(f, vhd.Format{},
+		disktest.Base{Data: file, Hot: hot, Fix: fix},
+		disktest.Base{Data: differencing(file, file, "xxxx"), Hot: hot, Fix: fix},
+		disktest.Base{Data: differencing(file, file, "x"), Hot: hot, Fix: fix},
+		disktest.Base{Data: fixed, Hot: []block.Extent{{Offset: 4096, Length: 512}}, Fix: func(b []byte) { resum(b[4096:], 64) }},
+	)
 }

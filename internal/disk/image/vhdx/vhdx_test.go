@@ -323,10 +323,27 @@ func TestDifferencing(t *testing.T) {
 
 func FuzzOpen(f *testing.F) {
 	_, file := small(f, 2<<20, 1)
-	f.Add(file[:4<<20])
-	f.Add(differencing(file, file, "x", []int{0}, func(int) bool { return true })[:5<<20])
-	f.Fuzz(func(t *testing.T, data []byte) {
-		opts := image.Options{Backing: func(string) (block.Source, error) { return disktest.Memory(file), nil }}
-		disktest.ExerciseImage(t.Context(), vhdx.Format{}, disktest.Memory(data), opts, 4<<20)
-	})
+	log := int(le.Uint64(file[headers[0]+72:]))
+	e := entry(1, 0, len(file), change{off: bat(file), data: file[bat(file) : bat(file)+4096]}, change{off: 3 << 20, zero: 8192})
+	dirty := withLog(file, map[int][]byte{0: e})
+	fix := func(b []byte) {
+		for _, at := range headers {
+			resum(b[at : at+4096])
+			resum(b[at+128<<10 : at+192<<10])
+		}
+		resum(b[log : log+len(e)])
+	}
+	var hot []block.Extent
+	for _, at := range append(headers, 192<<10, 256<<10, metadata(file), metadata(file)+64<<10, metadata(file)+512<<10, bat(file), log, log+4096) {
+		hot = append(hot, block.Extent{Offset: int64(at), Length: 512})
+	}
+	difference := func(name string) []byte {
+		return differencing(file, file, name, []int{0}, func(s int) bool { return s%3 == 0 })
+	}
+	disktest.FuzzImage(f, vhdx.Format{},
+		disktest.Base{Data: file, Hot: hot, Fix: fix},
+		disktest.Base{Data: dirty, Hot: hot, Fix: fix},
+		disktest.Base{Data: difference("x"), Hot: hot, Fix: fix},
+		disktest.Base{Data: difference("xxxx"), Hot: hot, Fix: fix},
+	)
 }

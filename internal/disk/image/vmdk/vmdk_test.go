@@ -386,20 +386,20 @@ func TestPart(t *testing.T) {
 func FuzzOpen(f *testing.F) {
 	dir := f.TempDir()
 	disktest.Pattern(f, dir+"/raw", 600<<10, 1)
-	for _, sub := range []string{"monolithicSparse", "streamOptimized"} {
-		convert(f, dir+"/raw", dir+"/"+sub, "subformat="+sub)
-		f.Add(read(f, dir+"/"+sub))
+	image := func(options string, change func(t testing.TB, path string, file []byte) []byte) disktest.Base {
+		variant("", options, change).Build(f, dir+"/raw", dir+"/disk.img")
+		return disktest.Base{Data: read(f, dir+"/disk.img")}
 	}
-	f.Add(footer(f, "", read(f, dir+"/streamOptimized")))
-	f.Add(text(`RW 2 FLAT "a" 3`, "RW 3 ZERO", `RW 100 SPARSE "b"`))
-	sparse := read(f, dir+"/monolithicSparse")
-	f.Fuzz(func(t *testing.T, data []byte) {
-		open := func(name string) (block.Source, error) {
-			if len(name)%2 == 0 {
-				return disktest.Memory(data), nil
-			}
-			return disktest.Memory(sparse), nil
-		}
-		disktest.ExerciseImage(t.Context(), vmdk.Format{}, disktest.Memory(data), image.Options{Extent: open, Backing: open}, 4<<20)
-	})
+	stream := image("subformat=streamOptimized", footer)
+	stream.Hot = []block.Extent{{Offset: 0, Length: 4096}, {Offset: int64(len(stream.Data)) - 2048, Length: 2048}, {Offset: 65536, Length: 16384}}
+	bases := []disktest.Base{
+		image("subformat=monolithicSparse", nil), image("subformat=streamOptimized", nil), stream,
+		{Data: text(`RW 2 FLAT "a" 3`, "RW 3 ZERO", `RW 100 SPARSE "b"`, `RW 5 VMFS "four"`)},
+		{Data: bytes.Replace(text("RW 2000 ZERO"), []byte("parentCID=ffffffff"), []byte("parentCID=fffffffe\nparentFileNameHint=\"four\""), 1)},
+		image("subformat=monolithicFlat", seSparse), {Data: read(f, dir+"/disk-flat.img")},
+		{Data: text(`RW 1200 SESPARSE "sixxxx"`)},
+		image("subformat=monolithicFlat", cowd), {Data: read(f, dir+"/disk-flat.img")},
+		{Data: text(`RW 1200 VMFSSPARSE "disk-flat"`)},
+	}
+	disktest.FuzzImage(f, vmdk.Format{}, bases...)
 }
