@@ -13,12 +13,13 @@ import (
 // are given as data, which is slower to read and never wrong.
 const (
 	maxExtents = 1 << 18
-	maxRuns    = 4 << 20
+	maxLooks   = 4 << 20
 	// maxPrefetch is how many runs are fetched ahead in one go.
 	maxPrefetch = 1 << 18
 	// badStep is how much of the disk is taken for data where its mapping is
-	// damaged.
-	badStep = 1 << 20
+	// damaged, at first; each time that it still is, twice as much.
+	badStep    = 1 << 20
+	maxBadStep = 1 << 40
 )
 
 // Extents implements [block.Mapper]: the ranges that the image maps to bytes
@@ -27,11 +28,12 @@ func (d *Mapped) Extents(ctx context.Context) ([]block.Extent, error) {
 	var out collector
 	held := make([][]block.Extent, len(d.sources))
 	w := d.walk(0, d.size)
-	for pos, runs := int64(0), 0; pos < d.size; runs++ {
+	looks, step := 0, int64(badStep)
+	for pos := int64(0); pos < d.size; {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if runs >= maxRuns {
+		if looks+w.looks >= maxLooks {
 			out.add(pos, d.size-pos)
 			break
 		}
@@ -40,16 +42,18 @@ func (d *Mapped) Extents(ctx context.Context) ([]block.Extent, error) {
 			if !errors.Is(w.err, block.ErrDamaged) {
 				return nil, w.err
 			}
-			n := min(badStep, d.size-pos)
+			n := min(step, d.size-pos)
 			out.add(pos, n)
 			pos += n
-			w = d.walk(pos, d.size)
+			looks += w.looks
+			w, step = d.walk(pos, d.size), min(2*step, maxBadStep)
 			continue
 		}
 		if err := d.hold(ctx, &out, held, pos, run); err != nil {
 			return nil, err
 		}
 		pos += run.Length
+		step = badStep
 	}
 	return out.ranges, nil
 }

@@ -163,8 +163,12 @@ type walker struct {
 	d        *Mapped
 	pos, end int64
 	ahead    Run // found at pos already, when its length is above zero
+	looks    int // how often the mapping was asked
 	err      error
 }
+
+// maxMerge bounds how many runs are made one, so that the caller has a say.
+const maxMerge = 1 << 12
 
 func (d *Mapped) walk(off, end int64) walker { return walker{d: d, pos: off, end: end} }
 
@@ -177,7 +181,8 @@ func (w *walker) next() (Run, bool) {
 		}
 	}
 	w.ahead = Run{}
-	for w.pos += run.Length; w.pos < w.end; {
+	w.pos += run.Length
+	for range maxMerge {
 		n := w.look()
 		if n.Length == 0 {
 			break
@@ -197,6 +202,7 @@ func (w *walker) look() Run {
 	if w.err != nil || w.pos >= w.end {
 		return Run{}
 	}
+	w.looks++
 	run, err := w.d.m.Run(w.pos, w.end-w.pos)
 	switch {
 	case err != nil:

@@ -33,9 +33,9 @@ func (t *Tables) Small() *Tables {
 	return t
 }
 
-// At gives the bytes of a source from off to the end of the page that it lies
-// in, n at least. off must be a multiple of n, a power of two, so that no entry
-// of a table lies in two pages. They must not be changed.
+// At gives the entries of n bytes, a power of two, of a table from off on: one
+// at least, and those that follow it in its page. off must be a multiple of n,
+// so that no entry lies in two pages. They must not be changed.
 func (t *Tables) At(from int, off int64, n int) ([]byte, error) {
 	src := t.sources[from]
 	if size := src.Size(); off < 0 || off > size-int64(n) || off%int64(n) != 0 {
@@ -54,7 +54,8 @@ func (t *Tables) At(from int, off int64, n int) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return data[off-start:], nil
+	data = data[off-start:]
+	return data[:len(data)-len(data)%n], nil
 }
 
 // Size gives the length of a source.
