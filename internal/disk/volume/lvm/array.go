@@ -28,7 +28,7 @@ type leg struct {
 
 // raid makes a segment of dm-raid: images beside metadata volumes, which tell
 // which images are up to date.
-func (b *builder) raid(l *lv, s *segment, size int64, v *built) (block.Source, error) {
+func (b *builder) raid(s *segment, size int64, v *built) (block.Source, error) {
 	legs, err := b.legs(s, v)
 	if err != nil {
 		return nil, err
@@ -48,6 +48,9 @@ func (b *builder) raid(l *lv, s *segment, size int64, v *built) (block.Source, e
 	arr, err := s.arrange(members, max(short, 0), size)
 	if err != nil {
 		return nil, err
+	}
+	if cut := s.reshaped(legs); cut > 0 {
+		arr = arr.Cut(cut)
 	}
 	if !arr.Readable() {
 		for _, g := range legs {
@@ -87,7 +90,7 @@ func (b *builder) legs(s *segment, v *built) ([]leg, error) {
 		if o.err != nil {
 			continue
 		}
-		if b.group.lvs[image].status.has("status", "LV_REBUILD") {
+		if b.group.lvs[image].status.has("status", "REBUILD") {
 			legs[i].fail(block.Damaged("it is to be rebuilt"))
 			continue
 		}
@@ -96,6 +99,43 @@ func (b *builder) legs(s *segment, v *built) ([]leg, error) {
 		}
 	}
 	return legs, nil
+}
+
+// reshaped gives the bytes of an array that was reshaped once; 0 for others. The
+// metadata of the images knows better than the group's, which is late.
+func (s *segment) reshaped(legs []leg) int64 {
+	if s.number("reshape_count") <= 0 {
+		return 0
+	}
+	for _, g := range legs {
+		if g.src != nil && g.meta != nil && g.meta.bytes > 0 {
+			return g.meta.bytes
+		}
+	}
+	return 0
+}
+
+// spare is how many extents of a segment are room for a reshape, not volume.
+func (s *segment) spare() int64 {
+	room := s.number("reshape_count")
+	if room <= 0 || !strings.HasPrefix(s.kind, "raid") {
+		return 0
+	}
+	n := max(s.number("device_count"), s.number("stripe_count"))
+	switch {
+	case strings.HasPrefix(s.kind, "raid10"):
+		n /= max(s.number("data_copies"), 2)
+	case s.kind == "raid1":
+		n = 1
+	case strings.HasPrefix(s.kind, "raid6"):
+		n -= 2
+	default:
+		n--
+	}
+	if n <= 0 || room > s.extents/n {
+		return 0
+	}
+	return room * n
 }
 
 // arrange makes the array of images of which length bytes are there, nil where

@@ -3,6 +3,7 @@ package lvm
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lenscap/lenscap/internal/disk/block"
@@ -24,7 +25,10 @@ func (b *builder) join(l *lv) *built {
 			return v
 		}
 		next += s.extents
-		src, err := b.segment(l, s, size, v)
+		if spare := s.spare(); spare > 0 {
+			size, _ = b.group.bytes(s.extents - spare)
+		}
+		src, err := b.segment(s, size, v)
 		switch {
 		case errors.Is(err, block.ErrMissing):
 			if missing == nil {
@@ -34,6 +38,9 @@ func (b *builder) join(l *lv) *built {
 		case err != nil:
 			v.err = fmt.Errorf("logical volume %s: %w", l.name, err)
 			return v
+		case src.Size() < size && s.spare() > 0:
+			size = src.Size() // not yet grown
+			there = true
 		case src.Size() < size:
 			v.err = block.Damaged("logical volume %s: segment of %d bytes on %d", l.name, size, src.Size())
 			return v
@@ -75,13 +82,13 @@ func first(src block.Source, n int64) block.Source {
 
 // segmentFlags are features that come with a segment's kind and change nothing
 // for a reader.
-var segmentFlags = []string{"METADATA_FORMAT", "CROP_METADATA", "CACHE_USES_CACHEVOL", "WRITECACHE_SETTINGS", "VISIBLE"}
+var segmentFlags = []string{"METADATA_FORMAT", "CROP_METADATA", "CACHE_USES_CACHEVOL", "RESHAPE", "RESHAPE_DATA_OFFSET", "RESHAPE_DELTA_DISKS_PLUS", "RESHAPE_DELTA_DISKS_MINUS"}
 
 // segment makes the source of one segment of the given bytes and adds to v what
 // is known of it.
-func (b *builder) segment(l *lv, s *segment, size int64, v *built) (block.Source, error) {
+func (b *builder) segment(s *segment, size int64, v *built) (block.Source, error) {
 	for _, f := range s.flags {
-		if !containsFold(segmentFlags, f) {
+		if !slices.Contains(segmentFlags, f) {
 			return nil, block.Unsupported("segment of type %s with feature %s", s.kind, f)
 		}
 	}
@@ -91,7 +98,7 @@ func (b *builder) segment(l *lv, s *segment, size int64, v *built) (block.Source
 	case s.kind == "mirror":
 		return b.mirror(s, size, v)
 	case strings.HasPrefix(s.kind, "raid"):
-		return b.raid(l, s, size, v)
+		return b.raid(s, size, v)
 	case s.kind == "thin":
 		return b.thin(s, size, v)
 	case s.kind == "cache":
@@ -106,15 +113,6 @@ func (b *builder) segment(l *lv, s *segment, size int64, v *built) (block.Source
 		return raid.Lost(size, block.Damaged("segment of type error")), nil
 	}
 	return nil, block.Unsupported("segment of type %q", s.kind)
-}
-
-func containsFold(list []string, word string) bool {
-	for _, one := range list {
-		if strings.EqualFold(one, word) {
-			return true
-		}
-	}
-	return false
 }
 
 // area is where a stripe or an image of a segment lies: extents of a physical

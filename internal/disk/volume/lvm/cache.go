@@ -115,7 +115,7 @@ func (c *dirtyCache) open() error {
 	sectors := le.Uint32(sb[232:])
 	c.version = le.Uint32(sb[40:])
 	switch {
-	case le.Uint64(sb[32:]) != 6142003:
+	case le.Uint64(sb[32:]) != 0o6142003:
 		return block.Damaged("superblock has magic %d", le.Uint64(sb[32:]))
 	case c.version < 1 || c.version > 2:
 		return block.Unsupported("metadata of version %d", c.version)

@@ -15,6 +15,7 @@ type legMeta struct {
 	synced    uint64    // of the array
 	reshaping bool
 	offset    int64 // bytes from the start of an image to its data
+	bytes     int64 // of the array, 0 when not told
 }
 
 const (
@@ -46,6 +47,9 @@ func (g *leg) read(o *built) {
 		m.reshaping = le.Uint32(b[60:])&legReshap != 0
 		if n := le.Uint64(b[96:]); n < 1<<50 {
 			m.offset = int64(n) * sector
+		}
+		if n := le.Uint64(b[88:]); n < 1<<50 {
+			m.bytes = int64(n) * sector
 		}
 		for i := range 3 {
 			m.failed[1+i] = le.Uint64(b[120+8*i:])

@@ -24,15 +24,13 @@ lvm() {
 		backup{backup=0 archive=0} allocation{wipe_signatures_when_zeroing_new_lvs=0}" >>log 2>&1 ||
 		{ echo "lvm $*"; tail -5 log; return 1; }
 }
-create() { lvm lvcreate -Wn "$@"; }
+create() { lvm lvcreate "$@"; }
 # begin NAME DEVICES: a new group on empty devices
 begin() {
 	case $1 in "$only"*) ;; *) return 1 ;; esac
 	name=$1 members=$2 disks=
-	for m in $members; do
-		dd if=/dev/zero of=/dev/ubd$m bs=1M 2>/dev/null || true
-		disks="$disks /dev/ubd$m"
-	done
+	for m in a b c d e f; do dd if=/dev/zero of=/dev/ubd$m bs=1M oflag=direct 2>/dev/null || true; done
+	for m in $members; do disks="$disks /dev/ubd$m"; done
 }
 group() {
 	lvm pvcreate --metadatasize 120k --dataalignment 128k $disks
@@ -140,7 +138,7 @@ if begin snapshots "a b"; then
 	truth origin early late unused
 	end
 fi
-# A snapshot on its way back into its origin.
+# A snapshot that is to be merged into its origin.
 if begin merging "a b"; then
 	group
 	create -l 32 -n origin vg
@@ -148,10 +146,12 @@ if begin merging "a b"; then
 	create -s -l 40 -c 4k -n back vg/origin
 	fill origin 2 10-99
 	fill back 3 50-149
-	lvm lvchange -an vg/origin
+	exec 3</dev/vg/origin # it merges when it is next activated
 	lvm lvconvert --merge -b vg/back || true
-	echo "vg/origin $(blockdev --getsize64 /dev/vg/origin) $(sha256sum </dev/vg/origin | cut -d' ' -f1)" >>"$name.truth"
+	sync
+	echo "vg/origin $(blockdev --getsize64 /dev/vg/back) $(sha256sum </dev/vg/back | cut -d' ' -f1)" >>"$name.truth"
 	copy
+	exec 3<&-
 	discard
 fi
 if begin thin "a b c"; then
@@ -206,8 +206,9 @@ if begin cache "a b c"; then
 	lvm lvchange -an vg/fast
 	lvm lvconvert --type cache --cachevol fast --cachemode writeback -c 32k vg/vol
 	for v in through back old vol; do hot $v; done
-	/sbin/lvm lvs -o name,cache_dirty_blocks,cache_used_blocks --config 'devices{use_devicesfile=0}' vg 2>/dev/null
+	for v in through back old vol; do fill $v 7 0-49; done
 	truth through back old vol
+	for v in through back old vol; do fill $v 7 0-49; done # dirty once more
 	mkdir cache-running
 	for m in $members; do dd if=/dev/ubd$m of="cache-running/$m" bs=1M iflag=direct conv=sparse 2>/dev/null; done
 	cp cache.truth cache-running.truth
@@ -228,8 +229,8 @@ if begin writecache "a b"; then
 fi
 if begin integrity "a b c d"; then
 	group
-	create --type raid1 -m 1 --raidintegrity y --raidintegritymode bitmap -l 8 -n bitmap vg
-	create --type raid1 -m 1 --raidintegrity y --raidintegritymode journal -l 8 -n journal vg
+	create --type raid1 -m 1 --raidintegrity y --raidintegritymode bitmap -l 8 -n bitmap vg /dev/ubda /dev/ubdb
+	create --type raid1 -m 1 --raidintegrity y --raidintegritymode journal -l 8 -n journal vg /dev/ubdc /dev/ubdd
 	for v in bitmap journal; do fill $v 1 0-99; done
 	truth bitmap journal
 	end
