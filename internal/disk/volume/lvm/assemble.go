@@ -13,20 +13,10 @@ import (
 
 // Assemble implements [volume.Manager].
 func (Manager) Assemble(ctx context.Context, members []volume.Member, _ volume.Options) ([]volume.Volume, error) {
+	present, twice := choose(members)
 	newest := map[string]*text{} // of each group, by its id
-	present := map[string]volume.Member{}
-	twice := map[string][]string{}
-	for _, m := range members {
-		p, ok := m.State.(*physical)
-		if !ok {
-			continue
-		}
-		if first, ok := present[p.id]; ok {
-			twice[p.id] = append(twice[p.id], first.Volume, m.Volume)
-			continue
-		}
-		present[p.id] = m
-		if t := p.newest; t != nil && (newest[t.id] == nil || newest[t.id].seqno < t.seqno) {
+	for _, m := range present {
+		if t := m.State.(*physical).newest; t != nil && (newest[t.id] == nil || newest[t.id].seqno < t.seqno) {
 			newest[t.id] = t
 		}
 	}
@@ -38,7 +28,7 @@ func (Manager) Assemble(ctx context.Context, members []volume.Member, _ volume.O
 	}
 	slices.SortFunc(texts, func(a, b *text) int { return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.id, b.id)) })
 	var out []volume.Volume
-	cache := newNodeCache()
+	cache, known := newNodeCache(), map[string]bool{}
 	for _, t := range texts {
 		name := t.name
 		if names[name] > 1 {
@@ -49,13 +39,55 @@ func (Manager) Assemble(ctx context.Context, members []volume.Member, _ volume.O
 			out = append(out, volume.Volume{Name: name, UUID: t.id, Err: err})
 			continue
 		}
+		for _, p := range g.pvs {
+			known[p.id] = true
+		}
 		b := &builder{ctx: ctx, group: g, present: present, twice: twice, cache: cache, done: map[string]*built{}}
 		out = append(out, b.volumes(name)...)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 	}
-	return out, nil
+	return append(out, orphans(present, known)...), nil
+}
+
+// choose gives the physical volumes by UUID: of several with the same one, that
+// with the newest metadata. twice has the names of those.
+func choose(members []volume.Member) (present map[string]volume.Member, twice map[string][]string) {
+	present, twice = map[string]volume.Member{}, map[string][]string{}
+	for _, m := range members {
+		p, ok := m.State.(*physical)
+		if !ok {
+			continue
+		}
+		old, again := present[p.id]
+		if !again {
+			present[p.id] = m
+			continue
+		}
+		if q := old.State.(*physical); p.newest != nil && (q.newest == nil || q.newest.seqno < p.newest.seqno) {
+			present[p.id], m = m, old
+		}
+		twice[p.id] = append(twice[p.id], m.Volume)
+	}
+	return present, twice
+}
+
+// orphans gives a volume for each physical volume that belongs to a group whose
+// metadata was not found.
+func orphans(present map[string]volume.Member, known map[string]bool) (out []volume.Volume) {
+	for id, m := range present {
+		p := m.State.(*physical)
+		if known[id] || p.newest != nil || len(p.areas) > 0 && !p.damaged {
+			continue
+		}
+		out = append(out, volume.Volume{
+			Name: "pv/" + dashed(id), UUID: dashed(id), Members: []string{m.Volume},
+			Err: fmt.Errorf("the metadata of its volume group: %w", block.ErrMissing),
+		})
+	}
+	slices.SortFunc(out, func(a, b volume.Volume) int { return strings.Compare(a.Name, b.Name) })
+	return out
 }
 
 // shortID is what tells two groups of a name apart.
@@ -84,6 +116,10 @@ func (b *builder) volumes(group string) (out []volume.Volume) {
 		v.Source, v.Err, v.Notes, v.Incomplete = got.src, got.err, got.notes, got.incomplete
 		if v.Source != nil {
 			v.Size = v.Source.Size()
+		}
+		if len(got.stale) > 0 {
+			v.Incomplete = true
+			v.Notes = append(v.Notes, "may be out of date: physical volumes that were missing when the group was last changed: "+strings.Join(got.stale, ", "))
 		}
 		if v.Err == nil && len(got.lost) > 0 {
 			v.Incomplete = true
@@ -153,6 +189,7 @@ type built struct {
 	src        block.Source // nil when err is set
 	err        error
 	lost       []string // UUIDs of physical volumes without which some bytes can't be had
+	stale      []string // UUIDs of those that were away once and may be behind
 	uses       map[string]struct{}
 	notes      []string
 	incomplete bool
@@ -176,7 +213,7 @@ func (v *built) on(o *built, redundant bool) {
 		v.use(id)
 	}
 	if !redundant {
-		v.lose(o.lost...)
+		v.lost, v.stale = union(v.lost, o.lost), union(v.stale, o.stale)
 	}
 }
 
@@ -187,12 +224,15 @@ func (v *built) use(id string) {
 	v.uses[id] = struct{}{}
 }
 
-func (v *built) lose(ids ...string) {
-	for _, id := range ids {
-		if !slices.Contains(v.lost, id) {
-			v.lost = append(v.lost, id)
+func (v *built) lose(ids ...string) { v.lost = union(v.lost, ids) }
+
+func union(list, more []string) []string {
+	for _, id := range more {
+		if !slices.Contains(list, id) {
+			list = append(list, id)
 		}
 	}
+	return list
 }
 
 // volume makes the source of a logical volume as it is, without the classic

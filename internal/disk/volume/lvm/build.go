@@ -170,10 +170,10 @@ func (b *builder) onPhysical(p *pv, at, size int64) (block.Source, *built) {
 	}
 	o.use(p.id)
 	if names := b.twice[p.id]; len(names) > 0 {
-		o.note(false, "%s are the same physical volume: the first is read", strings.Join(names, " and "))
+		o.note(false, "%s is the same physical volume as %s, which is read", strings.Join(names, " and "), m.Volume)
 	}
 	if p.absent {
-		o.note(true, "physical volume %s was missing when the group was last changed: it may be out of date", dashed(p.id))
+		o.stale = append(o.stale, dashed(p.id))
 	}
 	if p.start < 0 || p.start > 1<<50 {
 		o.err = block.Damaged("physical volume %s: first extent at sector %d", dashed(p.id), p.start)

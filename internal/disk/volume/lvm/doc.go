@@ -39,7 +39,7 @@ func (Manager) Probe(ctx context.Context, src block.Source) (volume.Member, erro
 	for _, a := range p.areas {
 		t, note := p.readArea(src, a)
 		if note != "" && len(m.Notes) < 8 {
-			m.Notes = append(m.Notes, note)
+			m.Notes, p.damaged = append(m.Notes, note), true
 		}
 		if t != nil && (p.newest == nil || t.seqno > p.newest.seqno) {
 			p.newest = t
@@ -47,7 +47,7 @@ func (Manager) Probe(ctx context.Context, src block.Source) (volume.Member, erro
 	}
 	if p.newest != nil {
 		m.Set, m.Label = p.newest.id, p.newest.name
-	} else if len(p.areas) > 0 && len(m.Notes) == 0 {
+	} else if len(p.areas) > 0 && !p.damaged {
 		m.Notes = append(m.Notes, "belongs to no volume group")
 	}
 	return m, nil

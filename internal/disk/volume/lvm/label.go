@@ -13,6 +13,8 @@ type physical struct {
 	areas []block.Extent
 	// newest is the newest metadata in its areas; nil when there is none.
 	newest *text
+	// damaged tells that an area could not be read.
+	damaged bool
 }
 
 // sum is the CRC-32 of LVM: IEEE's, without the inversions, from its own start.

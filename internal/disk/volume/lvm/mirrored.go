@@ -36,6 +36,9 @@ func (b *builder) images(list []area, size int64, v *built) (images []block.Sour
 		src, o := b.source(a, size)
 		v.on(o, true)
 		lost = append(lost, o.lost...)
+		if o.err == nil && len(o.stale) > 0 {
+			o = &built{err: block.Damaged("it was away and may be out of date"), lost: o.stale}
+		}
 		if o.err != nil {
 			failed = fmt.Errorf("image %d: %w", i, o.err)
 			gone++
