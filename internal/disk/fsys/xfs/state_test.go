@@ -179,7 +179,7 @@ func TestDamagedInode(t *testing.T) {
 // TestRealtime reads a file system with a realtime device, which is not given.
 func TestRealtime(t *testing.T) {
 	t.Parallel()
-	b := bytesOf(t, "v4")
+	b := bytesOf(t, "v4-log1")
 	open := func() *fsys.FS {
 		tree, err := xfs.Driver{}.Open(t.Context(), disktest.Memory(b))
 		if err != nil {
@@ -189,27 +189,29 @@ func TestRealtime(t *testing.T) {
 	}
 	var with, without []string
 	var inodes []int64
-	entries, err := open().ReadDir(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil || !info.Mode().IsRegular() {
-			continue
+	tree := open().Tree()
+	err := open().Walk(t.Context(), func(n fsys.Node) error {
+		if !n.Mode.IsRegular() {
+			return nil
 		}
-		id := info.Sys().(fsys.Stat).ID
-		data, err := open().Tree().Open(id)
+		data, err := tree.Open(n.ID)
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
 		if extents, _ := data.Extents(0); len(extents) > 0 {
-			with = append(with, e.Name())
-		} else if info.Size() == 0 {
-			without = append(without, e.Name())
+			with = append(with, n.Path)
+		} else if n.Size == 0 {
+			without = append(without, n.Path)
 		}
-		// In the first allocation group a number of an inode is its place.
-		inodes = append(inodes, int64(id)*int64(be.Uint16(b[104:])))
+		at := int64(n.ID) * int64(be.Uint16(b[104:]))
+		if n.ID>>(b[124]+b[123]) > 0 { // in the second allocation group
+			at = int64(be.Uint32(b[84:]))*int64(be.Uint32(b[4:])) + int64(n.ID&(1<<(b[124]+b[123])-1))*int64(be.Uint16(b[104:]))
+		}
+		inodes = append(inodes, at)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, at := range inodes {
 		if string(b[at:at+2]) != "IN" {

@@ -2,6 +2,7 @@ package xfs_test
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/lenscap/lenscap/internal/disk/disktest"
@@ -13,8 +14,10 @@ import (
 func variant(name string, size int64, args ...string) disktest.Image {
 	return disktest.Image{Name: name, Build: func(t testing.TB, dir, path string) {
 		t.Helper()
-		mkfs(t, path, size, args...)
-		disktest.Fill(t, "xfs", path, "nouuid", dir)
+		image := filepath.Join(scratch(t), "disk")
+		mkfs(t, image, size, args...)
+		disktest.Fill(t, "xfs", image, "nouuid", dir)
+		disktest.Run(t, "cp", "--sparse=always", image, path)
 	}}
 }
 
