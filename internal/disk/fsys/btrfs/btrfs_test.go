@@ -32,11 +32,24 @@ func made(name string, args ...string) disktest.Image {
 	}}
 }
 
+// tuned builds an image with mkfs.btrfs and changes it with btrfstune.
+func tuned(name string, args ...string) disktest.Image {
+	img := made(name)
+	build := img.Build
+	img.Build = func(t testing.TB, dir, path string) {
+		t.Helper()
+		build(t, dir, path)
+		disktest.Run(t, disktest.Tool(t, "btrfstune"), append(args, path)...)
+	}
+	return img
+}
+
 // mounted builds an image through the kernel, with the options of mount and of
 // mkfs.btrfs.
 func mounted(name, options string, args ...string) disktest.Image {
 	return disktest.Image{Name: name, Without: without(name), Build: func(t testing.TB, dir, path string) {
 		t.Helper()
+		prose(t, dir)
 		disktest.Blank(t, path, 256<<20)
 		args := append([]string{"-q"}, args...)
 		disktest.Run(t, disktest.Tool(t, "mkfs.btrfs"), append(args, path)...)
@@ -54,6 +67,8 @@ func TestSuite(t *testing.T) {
 		made("64k_nodes_xxhash", "-n", "65536", "--csum", "xxhash"),
 		made("4k_nodes_sha256", "-n", "4096", "--csum", "sha256"),
 		made("blake2", "--csum", "blake2", "-m", "single"),
+		made("64k_sectors", "-s", "65536", "-n", "65536"),
+		tuned("metadata_uuid", "-m"),
 		made("mixed", "--mixed", "-n", "4096"),
 		mounted("plain", ""),
 		mounted("zlib", "compress-force=zlib"),

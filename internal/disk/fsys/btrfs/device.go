@@ -39,10 +39,10 @@ func (t *tree) addDevices(sources []block.Source) error {
 		if note != "" {
 			t.note(true, "device %d: %s", sb.devID, note)
 		}
-		t.addDevice(&device{src: src, id: sb.devID, uuid: sb.devUUID, generation: sb.generation})
-		if len(t.devices) == 1 || sb.generation > t.sb.generation || sb.generation == t.sb.generation && t.sb.logRoot == 0 {
+		if len(t.devices) == 0 || sb.generation > t.sb.generation || sb.generation == t.sb.generation && t.sb.logRoot == 0 {
 			t.sb = sb
 		}
+		t.addDevice(&device{src: src, id: sb.devID, uuid: sb.devUUID, generation: sb.generation})
 		if sb.devBytes > uint64(src.Size()) {
 			t.note(true, "device %d has %d bytes, the volume %d: what lies beyond is lost", sb.devID, sb.devBytes, src.Size())
 		}

@@ -6,8 +6,11 @@ import (
 	"context"
 	"hash/crc32"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -73,6 +76,25 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// TestConcurrent reads a tree from several goroutines.
+func TestConcurrent(t *testing.T) {
+	t.Parallel()
+	tree, err := btrfs.Driver{}.Open(t.Context(), load(t, "small"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fileHashes(t, fsys.New(tree))
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if diff := cmp.Diff(want, fileHashes(t, fsys.New(tree))); diff != "" {
+				t.Errorf("other than at first (-want +got):\n%s", diff)
+			}
+		})
+	}
+	wg.Wait()
+}
+
 // TestFeatures refuses what changes the layout and is not read, by name.
 func TestFeatures(t *testing.T) {
 	t.Parallel()
@@ -93,8 +115,9 @@ const page = 4096
 type pages struct {
 	size  int64
 	held  map[int64][]byte
-	order []int64
+	order []int64 // pages that are read
 	fsid  []byte
+	read  map[int64]bool // while they are found
 }
 
 func load(t testing.TB, name string) *pages {
@@ -111,11 +134,13 @@ func load(t testing.TB, name string) *pages {
 			_, _ = src.ReadAt(b, at*page)
 			if p.held[at] == nil && !bytes.Equal(b, make([]byte, page)) {
 				p.held[at] = b
-				p.order = append(p.order, at)
 			}
 		}
 	}
 	p.fsid = bytes.Clone(p.held[(64<<10)/page][0x20:0x30])
+	p.read = map[int64]bool{}
+	disktest.Exercise(t.Context(), btrfs.Driver{}, p, 1<<20)
+	p.order, p.read = slices.Sorted(maps.Keys(p.read)), nil
 	return p
 }
 
@@ -123,7 +148,7 @@ func (p *pages) set(off int64, b []byte) { copy(p.held[off/page][off%page:], b) 
 
 // with gives the disk with bytes changed: each five say where and to what.
 func (p *pages) with(changes []byte) *pages {
-	out := &pages{p.size, map[int64][]byte{}, p.order, p.fsid}
+	out := &pages{p.size, map[int64][]byte{}, p.order, p.fsid, nil}
 	for at, b := range p.held {
 		out.held[at] = b
 	}
@@ -146,6 +171,9 @@ func (p *pages) ReadAt(b []byte, off int64) (int, error) {
 		span := min(n-done, int(page-at%page))
 		if held := p.held[at/page]; held != nil {
 			copy(b[done:done+span], held[at%page:])
+			if p.read != nil {
+				p.read[at/page] = true
+			}
 		} else {
 			clear(b[done : done+span])
 		}

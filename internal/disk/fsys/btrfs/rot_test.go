@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/lenscap/lenscap/internal/disk/block"
 	"github.com/lenscap/lenscap/internal/disk/disktest"
 	"github.com/lenscap/lenscap/internal/disk/fsys"
 	"github.com/lenscap/lenscap/internal/disk/fsys/btrfs"
@@ -151,8 +150,12 @@ func TestBehind(t *testing.T) {
 		}
 		disktest.Compare(t, fsys.New(tree), truth, nil)
 	}
-	if _, err := (btrfs.Driver{}).OpenPool(t.Context(), []block.Source{disktest.File(t, old)}); err != nil {
-		t.Error(err)
+	for _, order := range [][]string{{paths[1], old}, {old, paths[1]}} {
+		tree, err := openPool(t, order)
+		if err != nil {
+			t.Fatal(err)
+		}
+		disktest.Compare(t, fsys.New(tree), truth, nil)
 	}
 }
 
