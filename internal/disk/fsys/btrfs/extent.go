@@ -100,7 +100,7 @@ const spanExtents = 256
 // loadSpan reads the extents at pos and after it.
 func (t *tree) loadSpan(in inode, pos uint64) (*span, error) {
 	last := key{in.num, typeExtentData, ^uint64(0)}
-	from, _, ok, err := t.floor(in.sub.root, key{in.num, typeExtentData, pos})
+	from, ok, err := t.floor(in.sub.root, key{in.num, typeExtentData, pos})
 	if err != nil {
 		return nil, err
 	}

@@ -148,10 +148,7 @@ func (p *pages) set(off int64, b []byte) { copy(p.held[off/page][off%page:], b) 
 
 // with gives the disk with bytes changed: each five say where and to what.
 func (p *pages) with(changes []byte) *pages {
-	out := &pages{p.size, map[int64][]byte{}, p.order, p.fsid, nil}
-	for at, b := range p.held {
-		out.held[at] = b
-	}
+	out := &pages{p.size, maps.Clone(p.held), p.order, p.fsid, nil}
 	for ; len(changes) >= 5; changes = changes[5:] {
 		at := (int(changes[0])<<24 | int(changes[1])<<16 | int(changes[2])<<8 | int(changes[3])) % (len(p.order) * page)
 		nr := p.order[at/page]

@@ -26,7 +26,7 @@ func pool(t testing.TB, dir string, n int, args ...string) (paths []string) {
 		path := filepath.Join(t.TempDir(), strconv.Itoa(i))
 		disktest.Blank(t, path, 200<<20)
 		loop := strings.TrimSpace(disktest.Run(t, losetup, "-f", "--show", path))
-		t.Cleanup(func() { _ = exec.Command(losetup, "-d", loop).Run() }) //nolint:noctx // the test's context has ended by then
+		t.Cleanup(func() { _ = exec.Command(losetup, "-d", loop).Run() })
 		paths, loops = append(paths, path), append(loops, loop)
 	}
 	disktest.Run(t, disktest.Tool(t, "mkfs.btrfs"), append(append([]string{"-q"}, args...), loops...)...)

@@ -149,7 +149,7 @@ func (r *replayer) extentEnd(start uint64, data []byte) uint64 {
 // that reach beyond are cut.
 func (r *replayer) dropExtents(ino, start, end uint64) {
 	from := start
-	if k, _, ok, err := r.t.floor(r.dst, key{ino, typeExtentData, start}); err != nil {
+	if k, ok, err := r.t.floor(r.dst, key{ino, typeExtentData, start}); err != nil {
 		r.fail(err)
 	} else if ok && k.obj == ino && k.typ == typeExtentData {
 		from = k.off

@@ -95,17 +95,17 @@ func (t *tree) scanBase(r *root, from, to key, fn func(key, []byte) bool) error 
 	}
 }
 
-// floorBase finds the last item up to k in the tree on the disk.
-func (t *tree) floorBase(r *root, k key) (key, []byte, bool, error) {
+// floorBase finds the key of the last item up to k in the tree on the disk.
+func (t *tree) floorBase(r *root, k key) (key, bool, error) {
 	f, err := t.leaf(r, k)
 	if err != nil {
-		return key{}, nil, false, err
+		return key{}, false, err
 	}
 	i := f.leaf.upTo(k)
 	if i < 0 {
-		return key{}, nil, false, nil
+		return key{}, false, nil
 	}
-	return f.leaf.key(i), f.leaf.item(i), true, nil
+	return f.leaf.key(i), true, nil
 }
 
 // get finds one item.
@@ -125,24 +125,24 @@ func (t *tree) get(r *root, k key) ([]byte, bool, error) {
 	return nil, false, nil
 }
 
-// floor finds the last item up to k.
-func (t *tree) floor(r *root, k key) (key, []byte, bool, error) {
-	if r.over == nil {
-		return t.floorBase(r, k)
+// floor finds the key of the last item up to k.
+func (t *tree) floor(r *root, k key) (key, bool, error) {
+	base, ok, err := t.floorBase(r, k)
+	if r.over == nil || err != nil {
+		return base, ok, err
 	}
-	base, data, ok, err := t.floorBase(r, k)
 	for err == nil && ok && r.over.get(base) != nil {
 		if base == (key{}) {
 			ok = false
 			break
 		}
-		base, data, ok, err = t.floorBase(r, base.prev())
+		base, ok, err = t.floorBase(r, base.prev())
 	}
 	e := r.over.floor(k)
 	if err != nil || e == nil || ok && base.compare(e.key) > 0 {
-		return base, data, ok, err
+		return base, ok, err
 	}
-	return e.key, e.data, true, nil
+	return e.key, true, nil
 }
 
 // scan gives the items from one key to another as scanBase does.

@@ -77,7 +77,7 @@ func (t *tree) eachSum(logical, n uint64, fn func(i uint64, sum []byte) error) e
 	size, sector := uint64(t.sb.sum.size()), uint64(t.sb.sectorSize)
 	end := logical + n*sector
 	at := key{objCsums, typeExtentCsum, logical}
-	from, _, ok, err := t.floor(t.csums, at)
+	from, ok, err := t.floor(t.csums, at)
 	if err != nil || !ok || from.obj != objCsums || from.typ != typeExtentCsum {
 		from = at
 	}
