@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	// tablePage is how much of a table is read at once.
-	tablePage = 64 << 10
+	// Bounds of how much of a table is read at once.
+	minPage = 4 << 10
+	maxPage = 64 << 10
 	// tableCache bounds the memory for the tables of one disk.
 	tableCache = 8 << 20
 )
@@ -22,15 +23,11 @@ type Tables struct {
 	cache   *lru
 }
 
-// NewTables reads the tables on the sources of a [Mapped] disk.
-func NewTables(sources []block.Source) *Tables {
-	return &Tables{sources, tablePage, newLRU(tableCache)}
-}
-
-// Small makes the pages small, for tables that lie among the data.
-func (t *Tables) Small() *Tables {
-	t.page = 4 << 10
-	return t
+// NewTables reads the tables on the sources of a [Mapped] disk. near is how
+// many bytes of tables lie together, a power of two: where they are small and
+// lie among the data, no more of that is read with them than must be.
+func NewTables(sources []block.Source, near int64) *Tables {
+	return &Tables{sources, max(min(near, maxPage), minPage), newLRU(tableCache)}
 }
 
 // At gives the entries of n bytes, a power of two, of a table from off on: one

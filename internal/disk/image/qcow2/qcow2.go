@@ -54,7 +54,7 @@ func (Format) Open(ctx context.Context, src block.Source, env *image.Env) ([]ima
 		}
 		out.Incomplete = out.Incomplete || backing.Incomplete
 	}
-	m.tables = image.NewTables(sources)
+	m.tables = image.NewTables(sources, 1<<h.clusterBits)
 	out.Source = image.NewMapped(int64(h.size), sources, m)
 	return []image.Disk{out}, nil
 }

@@ -56,7 +56,7 @@ func (Format) Open(_ context.Context, src block.Source, _ *image.Env) ([]image.D
 		return nil, err
 	}
 	sources := []block.Source{src}
-	m := &mapping{h, image.NewTables(sources)}
+	m := &mapping{h, image.NewTables(sources, 1<<20)}
 	return []image.Disk{{Source: image.NewMapped(int64(h.size), sources, m)}}, nil
 }
 

@@ -54,7 +54,7 @@ func (Format) Open(ctx context.Context, src block.Source, env *image.Env) ([]ima
 		}
 		out.Incomplete = out.Incomplete || parent.Incomplete
 	}
-	m.tables = image.NewTables(sources)
+	m.tables = image.NewTables(sources, m.bitmap)
 	out.Source = image.NewMapped(int64(f.size), sources, m)
 	return []image.Disk{out}, nil
 }

@@ -60,7 +60,7 @@ func (Format) Open(ctx context.Context, src block.Source, env *image.Env) ([]ima
 		}
 		out.Incomplete = out.Incomplete || parent.Incomplete
 	}
-	m.tables = image.NewTables(sources)
+	m.tables = image.NewTables(sources, 1<<20)
 	out.Source = image.NewMapped(int64(meta.size), sources, m)
 	return []image.Disk{out}, nil
 }

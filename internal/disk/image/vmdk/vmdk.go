@@ -87,10 +87,11 @@ func (a *assembly) open(src block.Source, head []byte) (image.Disk, error) {
 	if err != nil {
 		return image.Disk{}, err
 	}
-	a.m.tables = image.NewTables(a.sources)
-	if a.m.packed {
-		a.m.tables.Small() // they lie among the grains
+	near := int64(1 << 20)
+	if a.m.packed { // a stream has its tables among the grains
+		near = sectorSize
 	}
+	a.m.tables = image.NewTables(a.sources, near)
 	a.disk.Source = image.NewMapped(a.m.size, a.sources, a.m)
 	return a.disk, nil
 }

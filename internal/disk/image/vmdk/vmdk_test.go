@@ -403,3 +403,45 @@ func FuzzOpen(f *testing.F) {
 	}
 	disktest.FuzzImage(f, vmdk.Format{}, bases...)
 }
+
+// TestSplit reads a disk that lies in several files, across their borders.
+func TestSplit(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const size = 5 << 30
+	disktest.Blank(t, dir+"/raw", size)
+	raw, err := os.OpenFile(dir+"/raw", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	places := []int64{0, 2<<30 - 70_000, 4<<30 - 3, size - 512}
+	for i, at := range places {
+		if _, err := raw.WriteAt(bytes.Repeat([]byte{byte(i + 1)}, min(140_000, int(size-at))), at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, sub := range []string{"twoGbMaxExtentSparse", "twoGbMaxExtentFlat"} {
+		path := filepath.Join(dir, sub+".vmdk")
+		convert(t, dir+"/raw", path, "subformat="+sub)
+		d := disktest.OpenImage(t, path, vmdk.Format{})
+		if d.Size() != size {
+			t.Fatalf("%s: %d bytes", sub, d.Size())
+		}
+		a, b := make([]byte, 300_000), make([]byte, 300_000)
+		for _, at := range places {
+			at = min(max(at-50_000, 0), size-int64(len(a)))
+			if err := errors.Join(block.ReadFull(d, a, at), block.ReadFull(disktest.File(t, dir+"/raw"), b, at)); err != nil || !bytes.Equal(a, b) {
+				t.Errorf("%s: other bytes from %d on, or %v", sub, at, err)
+			}
+		}
+		extents, err := block.Extents(t.Context(), d.Source)
+		total := int64(0)
+		for _, e := range extents {
+			total += e.Length
+		}
+		if err != nil || total > 10<<20 || len(extents) < 4 {
+			t.Errorf("%s: extents %v, %v", sub, extents, err)
+		}
+	}
+}
