@@ -41,9 +41,9 @@ func (Manager) Assemble(ctx context.Context, members []volume.Member, _ volume.O
 // array is one set on its way to a volume.
 type array struct {
 	volume.Volume
-	sb      *superblock     // the freshest
-	slots   []volume.Member // by place; State is nil where one is missing
-	have    int
+	sb    *superblock     // the freshest
+	slots []volume.Member // by place; State is nil where one is missing
+	have  int
 }
 
 func assemble(members []volume.Member) volume.Volume {

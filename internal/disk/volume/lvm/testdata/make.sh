@@ -229,10 +229,15 @@ if begin writecache "a b"; then
 fi
 if begin integrity "a b c d"; then
 	group
-	create --type raid1 -m 1 --raidintegrity y --raidintegritymode bitmap -l 8 -n bitmap vg /dev/ubda /dev/ubdb
-	create --type raid1 -m 1 --raidintegrity y --raidintegritymode journal -l 8 -n journal vg /dev/ubdc /dev/ubdd
-	for v in bitmap journal; do fill $v 1 0-99; done
-	truth bitmap journal
+	for mode in bitmap journal; do
+		on="/dev/ubda /dev/ubdb"
+		[ $mode = bitmap ] || on="/dev/ubdc /dev/ubdd"
+		create --type raid1 -m 1 -l 8 -n $mode vg $on
+		synced $mode
+		lvm lvconvert --raidintegrity y --raidintegritymode $mode vg/$mode
+		fill $mode 1 0-99
+		truth $mode
+	done
 	end
 fi
 # LVM on a RAID, and one image of each group of a name.
