@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -206,9 +207,7 @@ func (r *remote) send(ctx context.Context, at address, query, ranges string) (*h
 		req.SetBasicAuth(user.Username(), password)
 	}
 	if at.own {
-		for k, v := range r.opts.Header {
-			req.Header[k] = v
-		}
+		maps.Copy(req.Header, r.opts.Header)
 	}
 	req.Header.Set("Accept-Encoding", "identity")
 	if ranges != "" {

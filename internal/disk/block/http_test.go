@@ -66,7 +66,7 @@ func discreet(t *testing.T, err error) {
 	t.Helper()
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		text := fmt.Sprintf("%v %+v %#v", e, e, e)
-		if _, ok := e.(*url.Error); ok {
+		if _, ok := errors.AsType[*url.Error](e); ok {
 			t.Errorf("an error holds the URL: %v", e)
 		}
 		for _, secret := range []string{"s3cret", "t0ken", "passw0rd", "user:", "frag"} {
@@ -165,21 +165,21 @@ func TestHTTPFaults(t *testing.T) {
 		spoil func(n int32, w http.ResponseWriter, q *http.Request)
 		want  string // of the error when it stays so
 	}{
-		"500": {func(_ int32, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "500"},
+		"500": {func(_ int32, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, "500"},
 		"503 waiting": {func(_ int32, w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "0")
-			w.WriteHeader(503)
+			w.WriteHeader(http.StatusServiceUnavailable)
 		}, "503"},
-		"429":   {func(_ int32, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) }, "429"},
+		"429":   {func(_ int32, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }, "429"},
 		"reset": {func(int32, http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF"},
 		"cut":   {nil, "of 1000 bytes came"},
 		"range": {func(_ int32, w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Range", "bytes 5-9/1000000")
 			w.Header().Set("ETag", `"one"`)
-			w.WriteHeader(206)
+			w.WriteHeader(http.StatusPartialContent)
 			_, _ = w.Write([]byte("abcde"))
 		}, "bytes 5 to 9 came"},
-		"no range": {func(_ int32, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(206) }, "Content-Range"},
+		"no range": {func(_ int32, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusPartialContent) }, "Content-Range"},
 	} {
 		spoil := c.spoil
 		if spoil == nil {
@@ -262,7 +262,7 @@ func TestHTTPChanged(t *testing.T) {
 			o.spoil = func(_ int32, w http.ResponseWriter, _ *http.Request) bool {
 				w.Header().Set("Content-Range", "bytes 524288-1048575/2000000")
 				w.Header().Set("ETag", `"one"`)
-				w.WriteHeader(206)
+				w.WriteHeader(http.StatusPartialContent)
 				return true
 			}
 		},
@@ -327,29 +327,29 @@ func TestHTTPNotOpened(t *testing.T) {
 		"ignores ranges": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 5000)) }, "ignores ranges", ErrUnsupported},
 		"no size": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Range", "bytes 0-0/*")
-			w.WriteHeader(206)
+			w.WriteHeader(http.StatusPartialContent)
 		}, "does not tell its size", ErrUnsupported},
 		"encoded": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			w.Header().Set("Content-Range", "bytes 0-0/10")
-			w.WriteHeader(206)
+			w.WriteHeader(http.StatusPartialContent)
 		}, "gzip", ErrUnsupported},
-		"gone": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, "404 Not Found", nil},
+		"gone": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }, "404 Not Found", nil},
 		"to a file": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "file:///etc/passwd?s3cret")
-			w.WriteHeader(302)
+			w.WriteHeader(http.StatusFound)
 		}, "want http or https", nil},
 		"to nothing": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "http://%zz?s3cret")
-			w.WriteHeader(302)
+			w.WriteHeader(http.StatusFound)
 		}, "no URL", nil},
 		"around": {func(w http.ResponseWriter, q *http.Request) {
 			w.Header().Set("Location", q.URL.String())
-			w.WriteHeader(307)
+			w.WriteHeader(http.StatusTemporaryRedirect)
 		}, "more than 5 redirects", nil},
 		"asks for an hour": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "3600")
-			w.WriteHeader(503)
+			w.WriteHeader(http.StatusServiceUnavailable)
 		}, "left alone for 1h0m0s", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -414,7 +414,7 @@ func TestHTTPRedirects(t *testing.T) {
 	here := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		asked.Add(1)
 		if q.Header.Get("X-Key") != "key" {
-			w.WriteHeader(401)
+			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
 		path := "/old"

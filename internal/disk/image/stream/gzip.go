@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/lenscap/lenscap/internal/disk/block"
 	"github.com/lenscap/lenscap/internal/disk/image"
@@ -17,8 +18,8 @@ func (Gzip) Name() string { return "gzip" }
 
 // Open implements [image.Format]. It decompresses the whole file once.
 func (Gzip) Open(ctx context.Context, src block.Source, env *image.Env) ([]image.Disk, error) {
-	if !begins(src, "\x1f\x8b\x08") {
-		return nil, block.ErrNotThis
+	if err := begins(src, "\x1f\x8b\x08"); err != nil {
+		return nil, err
 	}
 	t := newTally(limitsOf(env), nil)
 	if f, err := env.Spill(); err == nil { // without, it is read from the checkpoints
@@ -31,10 +32,22 @@ func (Gzip) Open(ctx context.Context, src block.Source, env *image.Env) ([]image
 	return []image.Disk{d}, nil
 }
 
-// begins tells whether a source begins with a magic.
-func begins(src block.Source, magic string) bool {
+// begins is [block.ErrNotThis] when a source does not begin with a magic, or is
+// damaged there.
+func begins(src block.Source, magic string) error {
 	b := make([]byte, len(magic))
-	return block.ReadFull(src, b, 0) == nil && string(b) == magic
+	if n, err := src.ReadAt(b, 0); n < len(b) && !lost(err) {
+		return err
+	}
+	if string(b) != magic {
+		return block.ErrNotThis
+	}
+	return nil
+}
+
+// lost tells of bytes that will not come, other than those of a read that failed.
+func lost(err error) bool {
+	return err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, block.ErrDamaged)
 }
 
 func openGzip(ctx context.Context, src block.Source, t *tally) (image.Disk, error) {

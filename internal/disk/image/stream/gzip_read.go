@@ -105,12 +105,13 @@ func (x *indexed) take(off int64) (*cursor, *checkpoint) {
 			best = i
 		}
 	}
-	if best >= 0 {
+	switch {
+	case best >= 0:
 		from = nil
-	} else if x.made < maxCursors {
+	case x.made < maxCursors:
 		x.made++
 		return newCursor(x.src), from
-	} else {
+	default:
 		best = 0
 	}
 	c := x.idle[best]

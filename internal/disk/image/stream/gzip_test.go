@@ -3,7 +3,6 @@ package stream
 import (
 	"bytes"
 	"compress/gzip"
-	"encoding/binary"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/lenscap/lenscap/internal/disk/block"
 	"github.com/lenscap/lenscap/internal/disk/disktest"
-	"github.com/lenscap/lenscap/internal/disk/image"
 )
 
 // level packs with the standard library, which makes stored and fixed blocks
@@ -234,7 +232,7 @@ func FuzzGzip(f *testing.F) {
 	})
 }
 
-// readGzip measures a random read of 64 KiB of a gzip file.
+// BenchmarkGzipRandom measures a random read of 64 KiB of a gzip file.
 func BenchmarkGzipRandom(b *testing.B) {
 	raw := disk(1, 64<<20)
 	packed := pipe(b, raw, "gzip", "-6")
@@ -254,6 +252,3 @@ func BenchmarkGzipRandom(b *testing.B) {
 		})
 	}
 }
-
-var _ = binary.LittleEndian
-var _ image.Format = Gzip{}

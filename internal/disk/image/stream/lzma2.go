@@ -27,22 +27,27 @@ type lzma2 struct {
 	content            int64 // bytes given
 }
 
-// newLZMA2 decodes to a writer. size is the content's length, or below zero.
-func newLZMA2(dictionary, size int64, in *input, to io.Writer) (*lzma2, error) {
+// begin readies the decoder for a stream. size is the content's length, or below
+// zero.
+func (d *lzma2) begin(dictionary, size int64, to io.Writer) error {
 	if size >= 0 {
 		dictionary = min(dictionary, size)
 	}
 	if dictionary > maxDictionary {
-		return nil, block.Unsupported("a dictionary of %d bytes: want at most %d", dictionary, maxDictionary)
+		return block.Unsupported("a dictionary of %d bytes: want at most %d", dictionary, maxDictionary)
 	}
 	room := max(2*maxChunk, dictionary/8)
 	if size >= 0 {
 		room = min(room, size-dictionary)
 	}
-	d := &lzma2{in: in, to: to, needDict: true, needProp: true}
-	d.window = int(dictionary)
-	d.out = make([]byte, dictionary+room)
-	return d, nil
+	if n := int(dictionary + room); n <= cap(d.out) {
+		d.out = d.out[:n]
+	} else {
+		d.out = make([]byte, n)
+	}
+	d.to, d.needDict, d.needProp = to, true, true
+	d.window, d.w, d.flushed, d.floor, d.packed, d.content = int(dictionary), 0, 0, 0, 0, 0
+	return nil
 }
 
 // run decodes up to the end marker.

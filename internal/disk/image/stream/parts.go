@@ -250,7 +250,7 @@ func (w *slotWriter) Write(b []byte) (int, error) {
 		copy(w.mem[w.n:], b)
 	case w.fresh && blank(b):
 	default:
-		if _, err := w.file.WriteAt(b, w.slot.at+w.n); err != nil {
+		if _, err := w.file.WriteAt(b, w.at+w.n); err != nil {
 			return 0, fmt.Errorf("write decompressed data to a temporary file: %w", err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/lenscap/lenscap/internal/disk/block"
 	"github.com/lenscap/lenscap/internal/disk/image"
@@ -21,8 +22,8 @@ func (Xz) Name() string { return "xz" }
 // a file of one large block is decompressed as a whole, and so is one whose
 // index can't be read.
 func (Xz) Open(ctx context.Context, src block.Source, env *image.Env) ([]image.Disk, error) {
-	if !begins(src, xzMagic) {
-		return nil, block.ErrNotThis
+	if err := begins(src, xzMagic); err != nil {
+		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -55,19 +56,20 @@ type xzReader struct {
 	src    block.Source
 	index  []part
 	checks []byte // of each part
+	dec    *lzma2 // of the part before, whose memory is used again
 }
 
 // lay puts the blocks of all streams, given from the last one back, in order.
 func (x *xzReader) lay(streams []xzStream) error {
 	off := int64(0)
-	for i := len(streams) - 1; i >= 0; i-- {
-		at := streams[i].start + headerSize
-		for _, r := range streams[i].records {
+	for _, s := range slices.Backward(streams) {
+		at := s.start + headerSize
+		for _, r := range s.records {
 			if r.content > maxSize-off {
 				return block.Unsupported("it decompresses to more than %d bytes: %w", int64(maxSize), errHuge)
 			}
 			if r.content > 0 {
-				x.index, x.checks = append(x.index, part{off, at}), append(x.checks, streams[i].check)
+				x.index, x.checks = append(x.index, part{off, at}), append(x.checks, s.check)
 			}
 			off, at = off+r.content, at+(r.stored+3)&^3
 		}
@@ -86,9 +88,11 @@ func (x *xzReader) parts(env *image.Env) (image.Disk, error) {
 
 // unpack implements [unpacker].
 func (x *xzReader) unpack(i int, to io.Writer) error {
-	in := newInput(x.src)
-	in.seek(x.index[i].at)
-	_, _, err := unpackBlock(in, x.checks[i], x.index[i+1].off-x.index[i].off, to)
+	if x.dec == nil {
+		x.dec = &lzma2{in: newInput(x.src)}
+	}
+	x.dec.in.seek(x.index[i].at)
+	_, _, err := x.dec.block(x.checks[i], x.index[i+1].off-x.index[i].off, to)
 	return err
 }
 
@@ -98,6 +102,7 @@ func (x *xzReader) close() {}
 // all decompresses stream after stream.
 func (x *xzReader) all(to io.Writer) error {
 	in := newInput(x.src)
+	x.dec = &lzma2{in: in}
 	for in.offset() < x.src.Size() {
 		b, err := in.take(4)
 		if err != nil {
@@ -137,7 +142,7 @@ func (x *xzReader) stream(in *input, to io.Writer) error {
 		if b[0] == 0 {
 			return x.endStream(in, blocks, had, head[6:8])
 		}
-		stored, content, err := unpackBlock(in, check, -1, to)
+		stored, content, err := x.dec.block(check, -1, to)
 		if err != nil {
 			return err
 		}

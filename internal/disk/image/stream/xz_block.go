@@ -161,10 +161,11 @@ func takeAll(in *input, b []byte) error {
 	return nil
 }
 
-// unpackBlock decodes the block at the input's place and holds it to its check.
-// size is how much it holds, or below zero. The input is left behind it; stored
-// is its length without padding.
-func unpackBlock(in *input, kind byte, size int64, to io.Writer) (stored, content int64, err error) {
+// block decodes the block at the input's place and holds it to its check. size
+// is how much it holds, or below zero. The input is left behind it; stored is its
+// length without padding.
+func (d *lzma2) block(kind byte, size int64, to io.Writer) (stored, content int64, err error) {
+	in := d.in
 	start := in.offset()
 	h, err := readBlockHeader(in)
 	if err != nil {
@@ -181,11 +182,10 @@ func unpackBlock(in *input, kind byte, size int64, to io.Writer) (stored, conten
 		to = io.MultiWriter(to, check)
 	}
 	header := in.offset() - start
-	d, err := newLZMA2(h.dictionary, size, in, to)
-	if err == nil {
-		err = d.run()
+	if err := d.begin(h.dictionary, size, to); err != nil {
+		return 0, 0, err
 	}
-	if err != nil {
+	if err := d.run(); err != nil {
 		return 0, 0, err
 	}
 	if h.packed >= 0 && h.packed != d.packed || h.content >= 0 && h.content != d.content {

@@ -178,8 +178,8 @@ func FuzzLZMA2(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, packed []byte, dictionary int) {
 		var to limited
-		d, err := newLZMA2(int64(dictionary&(1<<20-1)), -1, newInput(disktest.Memory(packed)), &to)
-		if err != nil {
+		d := &lzma2{in: newInput(disktest.Memory(packed))}
+		if err := d.begin(int64(dictionary&(1<<20-1)), -1, &to); err != nil {
 			t.Fatal(err)
 		}
 		_ = d.run()

@@ -62,7 +62,10 @@ func firstFrame(src block.Source) (int64, error) {
 	var b [8]byte
 	off := int64(0)
 	for range maxSkipped {
-		if n, _ := src.ReadAt(b[:], off); n < 4 {
+		if n, err := src.ReadAt(b[:], off); n < 4 {
+			if !lost(err) {
+				return 0, err
+			}
 			break
 		}
 		magic := binary.LittleEndian.Uint32(b[:])

@@ -25,8 +25,8 @@ func (Format) Name() string { return "tar" }
 
 // Open implements [image.Format]. It reads the headers of all members.
 func (Format) Open(ctx context.Context, src block.Source, _ *image.Env) ([]image.Disk, error) {
-	if !isTar(src) {
-		return nil, block.ErrNotThis
+	if err := isTar(src); err != nil {
+		return nil, err
 	}
 	a := &archive{src: src, byName: make(map[string]*member)}
 	err := a.walk(ctx)
@@ -49,10 +49,23 @@ func (Format) Open(ctx context.Context, src block.Source, _ *image.Env) ([]image
 	return nil, a.nothing(err)
 }
 
-// isTar tells whether a source begins with a header whose checksum holds.
-func isTar(src block.Source) bool {
+// isTar is [block.ErrNotThis] when a source does not begin with a header whose
+// checksum holds, or is damaged there.
+func isTar(src block.Source) error {
 	var h header
-	if block.ReadFull(src, h.raw[:], 0) != nil || h.parse(0) != nil {
+	err := block.ReadFull(src, h.raw[:], 0)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, block.ErrDamaged) {
+		return err
+	}
+	if err != nil || !h.begins() {
+		return block.ErrNotThis
+	}
+	return nil
+}
+
+// begins tells whether a header may be the first one.
+func (h *header) begins() bool {
+	if h.parse(0) != nil {
 		return false
 	}
 	// The oldest format has no magic: its header must be one in all else.

@@ -121,10 +121,18 @@ func TestFormats(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{
-		{"--format=v7"}, {"--format=ustar"}, {"--format=oldgnu"}, {"--format=gnu"}, {"--format=posix"},
-		{"--format=oldgnu", "-S"}, {"--format=gnu", "-S", "--hole-detection=raw"},
-		{"--format=posix", "-S"}, {"--format=posix", "-S", "--sparse-version=0.1"}, {"--format=posix", "-S", "--sparse-version=0.0"},
-		{"--format=posix", "--pax-option=globexthdr.name=g,comment=x"}, {"--format=gnu", "-b1"},
+		{"--format=v7"},
+		{"--format=ustar"},
+		{"--format=oldgnu"},
+		{"--format=gnu"},
+		{"--format=posix"},
+		{"--format=oldgnu", "-S"},
+		{"--format=gnu", "-S", "--hole-detection=raw"},
+		{"--format=posix", "-S"},
+		{"--format=posix", "-S", "--sparse-version=0.1"},
+		{"--format=posix", "-S", "--sparse-version=0.0"},
+		{"--format=posix", "--pax-option=globexthdr.name=g,comment=x"},
+		{"--format=gnu", "-b1"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			t.Parallel()
