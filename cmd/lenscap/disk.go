@@ -36,7 +36,7 @@ func (a *app) withDisk(ctx context.Context, name string, f targetFlags, fn func(
 	defer target.Close() //nolint:errcheck // reading only: nothing is lost
 	d, err := disk.Open(ctx, counter, target.opts)
 	if err != nil {
-		return fmt.Errorf("open %s: %w", name, err)
+		return fmt.Errorf("open %s: %w", shown(name), err)
 	}
 	defer d.Close() //nolint:errcheck // reading only: nothing is lost
 	if err := fn(d, counter); err != nil {

@@ -18,8 +18,8 @@ func (a *app) inspectCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "inspect TARGET", Args: cobra.ExactArgs(1),
 		Short: a.say(t("say what is on one disk", "说明一块磁盘上有什么")),
-		Long: a.say(t("TARGET is a file, a block device, ebs:snap-… or ebs:ami-….\nNothing is mounted, no root is needed, and no secret's value is kept or shown.",
-			"TARGET 可以是文件、块设备、ebs:snap-… 或 ebs:ami-…。\n不挂载，不需要 root，也不保存或显示任何密钥的内容。")),
+		Long: a.say(t("TARGET is a file, a block device, https://…, ebs:snap-… or ebs:ami-….\nNothing is mounted, no root is needed, and no secret's value is kept or shown.",
+			"TARGET 可以是文件、块设备、https://…、ebs:snap-… 或 ebs:ami-…。\n不挂载，不需要 root，也不保存或显示任何密钥的内容。")),
 		Example: "  lenscap inspect disk.raw\n  lenscap inspect ebs:snap-0123456789abcdef0 --region eu-west-1 --format json",
 		RunE: func(c *cobra.Command, args []string) error {
 			if format != "text" && format != "json" {
@@ -36,7 +36,7 @@ func (a *app) inspectCommand() *cobra.Command {
 			}
 			ev, err := inspector.Inspect(c.Context(), target.ref, target.Source, nil)
 			if err != nil {
-				return fmt.Errorf("inspect %s: %w", args[0], err)
+				return fmt.Errorf("inspect %s: %w", shown(args[0]), err)
 			}
 			if format == "json" {
 				enc := json.NewEncoder(a.out)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +27,7 @@ func TestMain(m *testing.M) {
 //	exits CODE lenscap …   the program ends with that exit code
 //	lab [deny OPERATION]   a simulated AWS, to which the environment points
 //	mkdisk FILE DIR SIZE   an ext4 image of a folder
+//	serve DIR NAME         a web server of a folder, its URL in $NAME
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
@@ -36,7 +39,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "lab": startLab, "mkdisk": makeDisk,
+			"exits": exits, "lab": startLab, "mkdisk": makeDisk, "serve": serve,
 		},
 	})
 }
@@ -95,4 +98,11 @@ func makeDisk(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("mkdisk: mke2fs is missing; make tools installs it")
 	}
 	ts.Check(ts.Exec(tool, "-q", "-t", "ext4", "-d", ts.MkAbs(args[1]), ts.MkAbs(args[0]), args[2]))
+}
+
+// serve starts a web server of a folder for the length of the script.
+func serve(ts *testscript.TestScript, _ bool, args []string) {
+	srv := httptest.NewServer(http.FileServer(http.Dir(ts.MkAbs(args[0]))))
+	ts.Defer(srv.Close)
+	ts.Setenv(args[1], srv.URL)
 }

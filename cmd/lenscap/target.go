@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -54,6 +55,19 @@ func (a *app) targetFlags(c *cobra.Command, f *targetFlags) {
 	p.StringVar(&f.spillDir, "spill-dir", "", a.say(t("folder of such temporary files (default: the system's)", "上述临时文件所在目录（默认取系统临时目录）")))
 }
 
+// shown gives a TARGET as it may be printed: the user and query of a URL are
+// what opens it, and secret.
+func shown(name string) string {
+	if !strings.HasPrefix(name, "http:") && !strings.HasPrefix(name, "https:") {
+		return name
+	}
+	u, err := url.Parse(name)
+	if err != nil {
+		return "the URL"
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
 // target is what a TARGET names, opened, and how its disk is to be opened.
 type target struct {
 	block.Source
@@ -81,8 +95,8 @@ func boundMemory() {
 	}
 }
 
-// openTarget opens what TARGET names: a file or block device, or an asset of a
-// cloud by its scheme. A file whose name looks like a scheme is reached by ./.
+// openTarget opens what TARGET names: a file or block device, a URL, or an asset
+// of a cloud by its scheme. A file whose name looks like a scheme is reached by ./.
 func (a *app) openTarget(ctx context.Context, name string, f targetFlags) (target, error) {
 	boundMemory()
 	opts, err := f.options(name)
@@ -107,9 +121,16 @@ func (a *app) openTarget(ctx context.Context, name string, f targetFlags) (targe
 func (a *app) openSource(ctx context.Context, name, region string) (block.Source, lenscap.Ref, error) {
 	scheme, id, found := strings.Cut(name, ":")
 	s, known := schemes[scheme]
+	if found && (scheme == "http" || scheme == "https") {
+		src, err := block.OpenHTTP(ctx, name, block.HTTPOptions{})
+		if err != nil {
+			return nil, lenscap.Ref{}, err
+		}
+		return src, lenscap.Ref{Provider: "http", Kind: lenscap.KindDiskObject, ID: shown(name)}, nil
+	}
 	if !found || !known {
-		if found && slices.Contains([]string{"azure", "gcp", "http", "https"}, scheme) {
-			return nil, lenscap.Ref{}, usageError{fmt.Errorf("target %q: %s targets are not read yet; want a file or ebs:snap-…", name, scheme)}
+		if found && slices.Contains([]string{"azure", "gcp"}, scheme) {
+			return nil, lenscap.Ref{}, usageError{fmt.Errorf("target %q: %s targets are not read yet; want a file, https://… or ebs:snap-…", name, scheme)}
 		}
 		src, err := block.OpenFile(name)
 		if err != nil {
@@ -142,8 +163,10 @@ const maxKeyFile = 8 << 20
 func (f targetFlags) options(name string) (disk.Options, error) {
 	opts := readers.Options()
 	opts.Image.SpillBytes, opts.Image.SpillDir = f.spill, f.spillDir
-	opts.Image.Extent = func(part string) (block.Source, error) {
-		return openFile(filepath.Join(filepath.Dir(name), part))
+	if shown(name) == name {
+		opts.Image.Extent = func(part string) (block.Source, error) {
+			return openFile(filepath.Join(filepath.Dir(name), part))
+		}
 	}
 	if len(f.backing) > 0 {
 		opts.Image.Backing = func(want string) (block.Source, error) {
