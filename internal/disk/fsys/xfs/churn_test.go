@@ -135,7 +135,7 @@ func (c *churn) attribute() {
 		name = "trusted." + strings.Repeat("n", 1+c.r.IntN(200))
 	}
 	if c.r.IntN(4) == 0 {
-		if err := syscall.Removexattr(p, name); err != syscall.ENODATA { //nolint:errorlint // a number of the system
+		if err := syscall.Removexattr(p, name); err != syscall.ENODATA {
 			c.must(err)
 		}
 		return

@@ -286,13 +286,12 @@ func (l *log) firstTorn(head int64, last record) (int64, error) {
 		}
 		before, err := l.recordBefore(start.at, l.longest())
 		if err != nil || l.between(before.at, start.at) != before.sectors() || l.between(tail, before.at) > l.between(tail, start.at) {
-			break //nolint:nilerr // the oldest of those in flight
+			break // the oldest of those in flight
 		}
 		start = before
 	}
-	var bad *badRecord
 	err := l.records(context.Background(), start.at, head%l.n, func(*record) error { return nil })
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*badRecord](err); ok {
 		return bad.at, nil
 	}
 	return -1, err
