@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"hash/crc32"
 	"io"
 	"maps"
@@ -73,6 +74,40 @@ func TestGolden(t *testing.T) {
 	}
 	if _, err := fsys.New(tree).Stat(".env"); err == nil {
 		t.Error("the newest file is there without a replay")
+	}
+}
+
+// TestLogDamage breaks each block of the log that is read: the loss is told and
+// the rest is read.
+func TestLogDamage(t *testing.T) {
+	t.Parallel()
+	p := load(t, "dirty")
+	want := len(kernel(t, "dirty"))
+	blocks := 0
+	for _, at := range p.order {
+		owner := int64(binary.LittleEndian.Uint64(p.held[at][0x58:]))
+		if owner != -6 || !bytes.Equal(p.held[at][0x20:0x30], p.fsid) {
+			continue
+		}
+		blocks++
+		bad := p.with(nil)
+		bad.held[at] = bytes.Clone(p.held[at])
+		bad.set(at*page+0x64, []byte{5}) // its level
+		tree, err := btrfs.Driver{}.Open(t.Context(), bad)
+		if err != nil {
+			t.Fatalf("log block at %d: %v", at*page, err)
+		}
+		if info := tree.Info(); !info.Incomplete || !strings.Contains(strings.Join(info.Notes, "; "), "log tree") {
+			t.Errorf("log block at %d: incomplete %v, notes %q", at*page, info.Incomplete, info.Notes)
+		}
+		n := 0
+		_ = fsys.New(tree).Walk(t.Context(), func(fsys.Node) error { n++; return nil })
+		if n < 80 || n > want+100 {
+			t.Errorf("log block at %d: %d nodes", at*page, n)
+		}
+	}
+	if blocks < 5 {
+		t.Errorf("%d blocks of the log", blocks)
 	}
 }
 
