@@ -36,7 +36,7 @@ func linux(t testing.TB, script string, images ...string) string {
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Fatalf("user-mode linux: %v\n%s", err, out)
+		t.Fatalf("user-mode linux: %v\n%.2000s", err, out)
 	}
 	return string(out)
 }

@@ -16,22 +16,33 @@ type node struct {
 	rock rock
 }
 
-// node reads a record. One that stands for a directory which was moved gives
-// that directory's own.
+// node reads a record. For a directory, which may have been moved, its own record
+// is taken, as Linux does; without a sane one, the one in its parent.
 func (t *tree) node(id fsys.ID) (node, error) {
 	n, err := t.nodeAt(id)
-	if err != nil || !n.rock.hasChild {
-		return n, err
-	}
-	moved, err := t.nodeAt(t.at(n.rock.child))
+	first := uint32(0)
 	switch {
 	case err != nil:
-		return n, fmt.Errorf("record at byte %d: its directory was moved: %w", id, err)
-	case !moved.rec.isDots() || !moved.rec.isDir():
-		return n, block.Damaged("record at byte %d: no directory is at block %d", id, n.rock.child)
+		return n, err
+	case n.rock.hasChild:
+		first = n.rock.child
+	case !n.rec.isDir() || n.rec.isDots():
+		return n, nil
+	default:
+		first = n.rec.block()
 	}
-	moved.id = id
-	return moved, nil
+	own, err := t.nodeAt(t.at(first))
+	if err == nil && own.rec.isDots() && own.rec.isDir() && own.rec.block() == first {
+		own.id = id
+		return own, nil
+	}
+	if !n.rock.hasChild {
+		return n, nil
+	}
+	if err == nil {
+		err = block.Damaged("no directory is at block %d", first)
+	}
+	return n, fmt.Errorf("record at byte %d: its directory was moved: %w", id, err)
 }
 
 func (t *tree) nodeAt(id fsys.ID) (node, error) {
@@ -46,9 +57,11 @@ func (t *tree) nodeAt(id fsys.ID) (node, error) {
 	return node{id, r, x}, nil
 }
 
-// stat tells what is known of a node; the size is that of one record.
+// stat tells what is known of a node; the size is that of one record, whose time
+// stands for all of those that Rock Ridge does not give.
 func (n *node) stat() fsys.Stat {
-	st := fsys.Stat{ID: n.id, Mode: 0o555, Links: 1, Size: n.rec.size(), Modified: stamp(n.rec[18:])}
+	at := stamp(n.rec[18:])
+	st := fsys.Stat{ID: n.id, Mode: 0o555, Links: 1, Size: n.rec.size(), Modified: at, Accessed: at, Changed: at}
 	if n.rec.isDir() {
 		st.Mode |= fs.ModeDir
 	}
@@ -82,7 +95,7 @@ func (t *tree) ReadLink(id fsys.ID) (string, error) {
 	if st := n.stat(); st.Mode&fs.ModeSymlink == 0 {
 		return "", fmt.Errorf("record at byte %d: want a symbolic link, found %s", id, fsys.TypeName(st.Mode))
 	}
-	return n.rock.target, nil
+	return string(n.rock.target.text), nil
 }
 
 // List implements [fsys.Tree].

@@ -95,14 +95,13 @@ type rock struct {
 	uid, gid uint32
 	modified, accessed, changed,
 	created time.Time
-	target    string
+	target    target
 	child     uint32 // block of the directory that this record stands for
 	hasChild  bool
 	relocated bool // shown elsewhere, by its child link
 	sparse    bool
 	zisofs    *zisofs
 	unknown   string // a compression that is not read
-	link      linkParts
 }
 
 // rockOf reads the Rock Ridge entries of a record; it is empty without any.
@@ -119,7 +118,6 @@ func (t *tree) rockOf(r record) (rock, error) {
 		x.add(kind, b)
 		return true
 	})
-	x.target = x.link.text()
 	return x, err
 }
 
@@ -135,7 +133,7 @@ func (x *rock) add(kind string, b []byte) {
 	case kind == "TF" && len(b) >= 1:
 		x.times(b[0], b[1:])
 	case kind == "SL" && len(b) >= 1:
-		x.link.add(b[1:])
+		x.target.add(b[1:])
 	case kind == "CL" && len(b) >= 8:
 		x.child, x.hasChild = le.Uint32(b), true
 	case kind == "RE":
@@ -167,42 +165,31 @@ func (x *rock) times(flags byte, b []byte) {
 	}
 }
 
-// linkParts puts the target of a symbolic link together.
-type linkParts struct {
-	parts []string
-	open  bool // the last one goes on
-	root  bool
+// target puts the target of a symbolic link together.
+type target struct {
+	text []byte
+	next bool // the next component begins behind a slash
 }
 
 // add takes the components of an entry.
-func (l *linkParts) add(b []byte) {
+func (l *target) add(b []byte) {
 	for len(b) >= 2 && 2+int(b[1]) <= len(b) {
 		flags, text := b[0], string(b[2:2+int(b[1])])
 		b = b[2+int(b[1]):]
+		if l.next {
+			l.text = append(l.text, '/')
+		}
+		l.next = flags&0x09 == 0 // it neither goes on nor is the root
 		switch {
 		case flags&0x02 != 0:
 			text = "."
 		case flags&0x04 != 0:
 			text = ".."
 		case flags&0x08 != 0:
-			l.root, l.parts, l.open = true, nil, false
-			continue
+			text = "/"
 		}
-		if n := len(l.parts); l.open && n > 0 {
-			l.parts[n-1] += text
-		} else {
-			l.parts = append(l.parts, text)
-		}
-		l.open = flags&0x01 != 0
+		l.text = append(l.text, text...)
 	}
-}
-
-func (l *linkParts) text() string {
-	text := strings.Join(l.parts, "/")
-	if l.root {
-		text = "/" + text
-	}
-	return text
 }
 
 // stat puts what Rock Ridge says over what the record says.
@@ -221,7 +208,7 @@ func (x *rock) stat(st *fsys.Stat) {
 		st.Size = x.zisofs.size
 	}
 	if st.Mode&fs.ModeSymlink != 0 {
-		st.Size = int64(len(x.target))
+		st.Size = int64(len(x.target.text))
 	}
 }
 

@@ -3,6 +3,7 @@ package iso9660
 import (
 	"bytes"
 	"compress/zlib"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -96,6 +97,11 @@ func (u *unpacked) load(i int64) error {
 	r, err := zlib.NewReader(bytes.NewReader(packed))
 	if err == nil {
 		_, err = io.ReadFull(r, u.buf)
+	}
+	if err == nil { // the checksum is behind the last byte
+		if _, end := r.Read(make([]byte, 1)); !errors.Is(end, io.EOF) {
+			err = fmt.Errorf("more than %d bytes, or others: %w", size, end)
+		}
 	}
 	if err != nil {
 		return block.Damaged("zisofs block %d: %v", i, err)
