@@ -43,7 +43,7 @@ type Unpacker interface {
 }
 
 // unitCache bounds the memory for unpacked units of one disk.
-const unitCache = 8 << 20
+const unitCache = 16 << 20
 
 // Mapped is a disk that is made of ranges of other sources. It is a
 // [block.Mapper], a [block.Prefetcher] and a [block.Locator].

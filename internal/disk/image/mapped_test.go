@@ -57,8 +57,10 @@ func TestMapped(t *testing.T) {
 	a, b := bytes.Repeat([]byte("abcdefghij"), 100), bytes.Repeat([]byte("0123456789"), 100)
 	first, second := counted(a, &closed, "a"), counted(b, &closed, "b")
 	m := runs{
-		{Length: 100, From: 0, Offset: 500}, {Length: 100, From: 0, Offset: 600}, // one read
-		{Length: 100, From: image.Hole}, {Length: 100, From: image.Hole},
+		{Length: 100, From: 0, Offset: 500},
+		{Length: 100, From: 0, Offset: 600}, // one read
+		{Length: 100, From: image.Hole},
+		{Length: 100, From: image.Hole},
 		{Length: 100, From: 1, Offset: 10},
 		{Length: 200, From: 0, Offset: 7, Packed: 3, Unit: 200},
 		{}, // damaged

@@ -7,6 +7,19 @@ import (
 	"github.com/lenscap/lenscap/internal/disk/block"
 )
 
+// Extents implements [block.Mapper]: the powers of the source are the disk's.
+func (d Disk) Extents(ctx context.Context) ([]block.Extent, error) {
+	return block.Extents(ctx, d.Source)
+}
+
+// Prefetch implements [block.Prefetcher].
+func (d Disk) Prefetch(ctx context.Context, ranges []block.Extent) error {
+	return block.Prefetch(ctx, d.Source, ranges)
+}
+
+// Locate implements [block.Locator].
+func (d Disk) Locate(off int64) int64 { return block.Locate(d.Source, off) }
+
 // borrowed is a source that stays open when it is closed.
 type borrowed struct{ block.Source }
 

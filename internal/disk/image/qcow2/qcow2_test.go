@@ -17,7 +17,7 @@ func variant(name string, args ...string) disktest.DiskImage {
 
 func packed(name string, args ...string) disktest.DiskImage {
 	v := variant(name, append([]string{"-c"}, args...)...)
-	v.Packed = true
+	v.Packed, v.Size = true, 9<<20+700
 	return v
 }
 
@@ -31,6 +31,8 @@ func TestSuite(t *testing.T) {
 	disktest.Tool(t, "qemu-img")
 	full := variant("preallocated", "-S", "0", "-o", "preallocation=full")
 	full.Full = true
+	tiny := packed("zlib_512", "-o", "cluster_size=512")
+	tiny.Size = 2 << 20
 	disktest.ImageSuite(t, qcow2.Format{}, "qcow2", []disktest.DiskImage{
 		variant("default"),
 		variant("v2", "-o", "compat=0.10"),
@@ -48,7 +50,7 @@ func TestSuite(t *testing.T) {
 		packed("zlib"),
 		packed("zlib_v2", "-o", "compat=0.10"),
 		packed("zlib_4k", "-o", "cluster_size=4096"),
-		packed("zlib_512", "-o", "cluster_size=512"),
+		tiny,
 		packed("zlib_2M", "-o", "cluster_size=2M"),
 		packed("zlib_extended_l2", "-o", "extended_l2=on"),
 		packed("zstd", "-o", "compression_type=zstd"),

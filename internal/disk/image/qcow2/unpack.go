@@ -14,14 +14,7 @@ const maxWindow = 8 << 20
 
 var inflaters = sync.Pool{New: func() any { return flate.NewReader(nil) }}
 
-var zstds = sync.Pool{New: func() any {
-	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderMaxMemory(2*maxWindow))
-	if err != nil {
-		return err
-	}
-	return d
-}}
+var zstds sync.Pool // of *zstd.Decoder
 
 // Unpack implements [image.Unpacker]. What follows the compressed data, up to
 // the end of its last sector, is anything.
@@ -39,16 +32,18 @@ func (m *mapping) Unpack(dst, packed []byte) error {
 }
 
 func unzstd(dst, packed []byte) error {
-	switch d := zstds.Get().(type) {
-	case *zstd.Decoder:
-		defer zstds.Put(d)
-		if err := d.Reset(bytes.NewReader(packed)); err != nil {
-			return err
-		}
-		_, err := io.ReadFull(d, dst)
-		return err
-	case error:
-		return d
+	d, ok := zstds.Get().(*zstd.Decoder)
+	var err error
+	if ok {
+		err = d.Reset(bytes.NewReader(packed))
+	} else {
+		d, err = zstd.NewReader(bytes.NewReader(packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderMaxMemory(2*maxWindow))
 	}
-	return nil
+	if err != nil {
+		return err
+	}
+	defer zstds.Put(d)
+	_, err = io.ReadFull(d, dst)
+	return err
 }

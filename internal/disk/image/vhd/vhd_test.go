@@ -307,3 +307,37 @@ func FuzzOpen(f *testing.F) {
 		disktest.Base{Data: fixed, Hot: []block.Extent{{Offset: 4096, Length: 512}}, Fix: func(b []byte) { resum(b[4096:], 64) }},
 	)
 }
+
+// torn is a disk that can't be read at one of its ends.
+type torn struct {
+	block.Source
+	from, to int64
+}
+
+func (s torn) ReadAt(p []byte, off int64) (int, error) {
+	if off < s.to && off+int64(len(p)) > s.from {
+		return 0, block.Damaged("torn")
+	}
+	return s.Source.ReadAt(p, off)
+}
+
+// TestTorn looks for a footer where there are no bytes to be had: in the disk
+// of an image that was cut short.
+func TestTorn(t *testing.T) {
+	t.Parallel()
+	raw := disktest.Memory(make([]byte, 4096))
+	for _, src := range []torn{{raw, 3000, 4096}, {raw, 0, 10}, {raw, 0, 4096}} {
+		if _, err := (vhd.Format{}).Open(t.Context(), src, &image.Env{}); !errors.Is(err, block.ErrNotThis) {
+			t.Errorf("torn from %d to %d: %v", src.from, src.to, err)
+		}
+	}
+	want, file := dynamic(t, 5<<20, 1)
+	disks, err := vhd.Format{}.Open(t.Context(), torn{disktest.Memory(file), int64(len(file)) - 512, int64(len(file))}, &image.Env{})
+	if err != nil || !disks[0].Incomplete {
+		t.Fatalf("a dynamic disk without its end: %v", err)
+	}
+	got := make([]byte, len(want))
+	if err := block.ReadFull(disks[0], got, 0); err != nil || string(got) != string(want) {
+		t.Errorf("other bytes, or %v", err)
+	}
+}

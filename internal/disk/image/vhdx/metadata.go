@@ -19,6 +19,14 @@ var (
 	locatorVHDX = mustGUID("B04AEFB7-D19E-4A81-B789-25B8E9445913")
 )
 
+// items are those that are known, with the bytes that they have at least.
+var items = map[guid]uint32{
+	itemFileParameters: 8, itemSize: 8, itemLogicalSector: 4, itemPhysicalSector: 4, itemDiskID: 16, itemParentLocator: 20,
+}
+
+// maxKeys bounds the keys of a parent locator; there are five.
+const maxKeys = 64
+
 // maxSize is the largest disk that the format allows: 64 TiB.
 const maxSize = 64 << 40
 
@@ -41,7 +49,7 @@ func readMetadata(src block.Source, regions map[guid]region) (*metadata, error) 
 	if string(b[:8]) != "metadata" || n > maxItems {
 		return nil, block.Damaged("metadata table at %d: it starts with %q and has %d entries", r.off, b[:8], n)
 	}
-	m := &metadata{}
+	m, seen := &metadata{}, map[guid]bool{}
 	for i := range int(n) {
 		e := b[32+32*i:]
 		off, length, flags := le.Uint32(e[16:]), le.Uint32(e[20:]), le.Uint32(e[24:])
@@ -49,14 +57,21 @@ func readMetadata(src block.Source, regions map[guid]region) (*metadata, error) 
 			continue
 		}
 		id := guid(e[:16])
-		if length > 1<<20 || int64(off)+int64(length) > r.length {
+		if _, known := items[id]; !known {
+			if flags&4 != 0 {
+				return nil, block.Unsupported("metadata item %s", id)
+			}
+			continue
+		}
+		if seen[id] || length < items[id] || length > 1<<20 || int64(off)+int64(length) > r.length {
 			return nil, block.Damaged("metadata table: item %s has %d bytes at %d of %d", id, length, off, r.length)
 		}
+		seen[id] = true
 		item := make([]byte, length)
 		if err := block.ReadFull(src, item, r.off+int64(off)); err != nil {
 			return nil, fmt.Errorf("read metadata item %s: %w", id, err)
 		}
-		if err := m.take(id, item, flags&4 != 0); err != nil {
+		if err := m.take(id, item); err != nil {
 			return nil, err
 		}
 	}
@@ -64,11 +79,7 @@ func readMetadata(src block.Source, regions map[guid]region) (*metadata, error) 
 }
 
 // take reads one item.
-func (m *metadata) take(id guid, b []byte, required bool) error {
-	want := map[guid]int{itemFileParameters: 8, itemSize: 8, itemLogicalSector: 4, itemPhysicalSector: 4, itemDiskID: 16, itemParentLocator: 20}
-	if len(b) < want[id] {
-		return block.Damaged("metadata item %s has %d bytes, want %d", id, len(b), want[id])
-	}
+func (m *metadata) take(id guid, b []byte) error {
 	switch id {
 	case itemFileParameters:
 		m.blockSize, m.hasParent = int64(le.Uint32(b)), le.Uint32(b[4:])&2 != 0
@@ -78,11 +89,6 @@ func (m *metadata) take(id guid, b []byte, required bool) error {
 		m.sector = int64(le.Uint32(b))
 	case itemParentLocator:
 		return m.takeLocator(b)
-	case itemDiskID, itemPhysicalSector:
-	default:
-		if required {
-			return block.Unsupported("metadata item %s", id)
-		}
 	}
 	return nil
 }
@@ -94,7 +100,7 @@ func (m *metadata) takeLocator(b []byte) error {
 	}
 	m.parent = map[string]string{}
 	n := int(le.Uint16(b[18:]))
-	if 20+12*n > len(b) {
+	if 20+12*n > len(b) || n > maxKeys {
 		return block.Damaged("parent locator: %d entries in %d bytes", n, len(b))
 	}
 	for i := range n {

@@ -143,14 +143,17 @@ func (s *sparse) extend(entries []byte, size, off, want int64) (image.Run, error
 	if s.layout.packed && from == s.from {
 		return s.packed(entries, off), nil
 	}
-	for entries = entries[size:]; n < want && len(entries) > 0; entries = entries[size:] {
-		f, a, err := s.place(entries)
-		if err != nil || f != from || from == s.from && a != at+within+n {
-			break
-		}
+	for entries = entries[size:]; n < want && len(entries) > 0 && s.follows(entries, from, at+within+n); entries = entries[size:] {
 		n += s.grain
 	}
 	return image.Run{Length: n, From: from, Offset: at + within}, nil
+}
+
+// follows tells whether the grain of an entry is like the one before it: what
+// lies in the file must go on at the given place.
+func (s *sparse) follows(entry []byte, from int, at int64) bool {
+	f, a, err := s.place(entry)
+	return err == nil && f == from && (from != s.from || a == at)
 }
 
 // place tells where the grain of an entry lies.

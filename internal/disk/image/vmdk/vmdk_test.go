@@ -119,12 +119,11 @@ func cowd(t testing.TB, path string, file []byte) []byte {
 	name, data, sectors := flat(t, path)
 	const grain, entries = 512, 4096
 	tables := (len(data) + grain*entries - 1) / (grain * entries)
-	head := make([]byte, 4*512)
-	copy(head, "COWD")
+	out := make([]byte, 4*512+(tables*4+511)&^511)
+	copy(out, "COWD")
 	for i, v := range []uint32{1, 3, uint32(sectors), 1, 4, uint32(tables)} {
-		le.PutUint32(head[4+4*i:], v)
+		le.PutUint32(out[4+4*i:], v)
 	}
-	out := append(head, make([]byte, (tables*4+511)&^511)...)
 	for i := range tables {
 		le.PutUint32(out[2048+4*i:], uint32(len(out)/512))
 		at := len(out)
@@ -396,9 +395,11 @@ func FuzzOpen(f *testing.F) {
 		image("subformat=monolithicSparse", nil), image("subformat=streamOptimized", nil), stream,
 		{Data: text(`RW 2 FLAT "a" 3`, "RW 3 ZERO", `RW 100 SPARSE "b"`, `RW 5 VMFS "four"`)},
 		{Data: bytes.Replace(text("RW 2000 ZERO"), []byte("parentCID=ffffffff"), []byte("parentCID=fffffffe\nparentFileNameHint=\"four\""), 1)},
-		image("subformat=monolithicFlat", seSparse), {Data: read(f, dir+"/disk-flat.img")},
+		image("subformat=monolithicFlat", seSparse),
+		{Data: read(f, dir+"/disk-flat.img")},
 		{Data: text(`RW 1200 SESPARSE "sixxxx"`)},
-		image("subformat=monolithicFlat", cowd), {Data: read(f, dir+"/disk-flat.img")},
+		image("subformat=monolithicFlat", cowd),
+		{Data: read(f, dir+"/disk-flat.img")},
 		{Data: text(`RW 1200 VMFSSPARSE "disk-flat"`)},
 	}
 	disktest.FuzzImage(f, vmdk.Format{}, bases...)
