@@ -230,9 +230,9 @@ func (s *Set) Check(t testing.TB, v volume.Volume) {
 func randomly(t testing.TB, v volume.Volume, all []byte, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 5))
 	buf := make([]byte, 1<<20)
-	for range 150 {
+	for range 60 {
 		off := r.Int64N(int64(len(all)) + 1)
-		p := buf[:1+r.IntN(1<<r.IntN(21))]
+		p := buf[:1+r.IntN(1<<r.IntN(20))]
 		n, err := v.Source.ReadAt(p, off)
 		want := all[off:min(off+int64(len(p)), int64(len(all)))]
 		if !bytes.Equal(p[:n], want) || (err != nil) != (n < len(p)) || err != nil && !errors.Is(err, io.EOF) {
@@ -247,7 +247,7 @@ func randomly(t testing.TB, v volume.Volume, all []byte, seed uint64) {
 func (s *Set) checkPlaces(t testing.TB, v volume.Volume, all []byte) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(3, 5))
-	for range 300 {
+	for range 100 {
 		off := r.Int64N(int64(len(all)))
 		at := block.Locate(v.Source, off)
 		if at < 0 {

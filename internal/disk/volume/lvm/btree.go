@@ -48,8 +48,8 @@ func (n node) seek(k uint64) int {
 
 // find goes down to the leaf that a key belongs to, and gives the index of the
 // last key there that is not above it, and one past the keys that the leaf
-// speaks of. The leaf's values have the given length.
-func (m *metadata) find(root, key uint64, value int) (leaf node, i int, end uint64, err error) {
+// speaks of. The values are numbers of 64 bits.
+func (m *metadata) find(root, key uint64) (leaf node, i int, end uint64, err error) {
 	end = 1<<64 - 1
 	for range maxLevels {
 		n, err := m.node(root)
@@ -58,8 +58,8 @@ func (m *metadata) find(root, key uint64, value int) (leaf node, i int, end uint
 		}
 		i := n.seek(key)
 		if n.leaf {
-			if n.value != value && n.n > 0 {
-				return node{}, 0, 0, block.Damaged("metadata block %d: values of %d bytes, want %d", root, n.value, value)
+			if n.value != 8 && n.n > 0 {
+				return node{}, 0, 0, block.Damaged("metadata block %d: values of %d bytes, want 8", root, n.value)
 			}
 			return n, i, end, nil
 		}
@@ -75,8 +75,8 @@ func (m *metadata) find(root, key uint64, value int) (leaf node, i int, end uint
 }
 
 // lookup gives the value of a key, nil when it is not in the tree.
-func (m *metadata) lookup(root, key uint64, value int) ([]byte, error) {
-	leaf, i, _, err := m.find(root, key, value)
+func (m *metadata) lookup(root, key uint64) ([]byte, error) {
+	leaf, i, _, err := m.find(root, key)
 	if err != nil || i < 0 || leaf.key(i) != key {
 		return nil, err
 	}

@@ -39,8 +39,7 @@ func (b *builder) join(l *lv) *built {
 			v.err = fmt.Errorf("logical volume %s: %w", l.name, err)
 			return v
 		case src.Size() < size && s.spare() > 0:
-			size = src.Size() // not yet grown
-			there = true
+			there = true // not yet grown
 		case src.Size() < size:
 			v.err = block.Damaged("logical volume %s: segment of %d bytes on %d", l.name, size, src.Size())
 			return v

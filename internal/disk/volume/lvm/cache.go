@@ -171,7 +171,7 @@ func (c *dirtyCache) load() (table, error) {
 // array goes through the n numbers of a persistent array: a B+tree of blocks.
 func (c *dirtyCache) array(root, n uint64, each func(i, v uint64) error) error {
 	for i, at := uint64(0), uint64(0); i < n; at++ {
-		value, err := c.meta.lookup(root, at, 8)
+		value, err := c.meta.lookup(root, at)
 		if err != nil {
 			return err
 		}

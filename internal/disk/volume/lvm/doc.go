@@ -9,6 +9,7 @@ package lvm
 import (
 	"context"
 	"encoding/binary"
+	"strings"
 
 	"github.com/lenscap/lenscap/internal/disk/block"
 	"github.com/lenscap/lenscap/internal/disk/volume"
@@ -58,9 +59,5 @@ func dashed(id string) string {
 	if len(id) != 32 {
 		return id
 	}
-	out := id[:6]
-	for at := 6; at < 26; at += 4 {
-		out += "-" + id[at:at+4]
-	}
-	return out + "-" + id[26:]
+	return strings.Join([]string{id[:6], id[6:10], id[10:14], id[14:18], id[18:22], id[22:26], id[26:]}, "-")
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"hash/crc32"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,10 +32,10 @@ func FuzzThin(f *testing.F) {
 	f.Add(thinMetadata()[metaBlock:], uint64(1))
 	f.Add(thinMetadata()[metaBlock:], uint64(2))
 	f.Fuzz(func(t *testing.T, nodes []byte, id uint64) {
-		b := append(thinMetadata()[:metaBlock], nodes[:min(len(nodes), 64*metaBlock)]...)
+		b := slices.Concat(thinMetadata()[:metaBlock], nodes[:min(len(nodes), 64*metaBlock)])
 		seal(b)
 		p := &pool{meta: &metadata{disktest.Memory(b), newNodeCache()}, data: disktest.Memory(make([]byte, 256<<10)), chunk: 64 << 10}
-		root, err := p.meta.lookup(1, id, 8)
+		root, err := p.meta.lookup(1, id)
 		if err != nil || root == nil {
 			return
 		}

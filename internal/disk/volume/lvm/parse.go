@@ -96,14 +96,14 @@ func (p *parser) fail(want string) error {
 // space skips blanks and comments.
 func (p *parser) space() {
 	for p.at < len(p.in) {
-		switch c := p.in[p.at]; {
-		case c == '#':
+		switch p.in[p.at] {
+		case '#':
 			if i := strings.IndexByte(p.in[p.at:], '\n'); i >= 0 {
 				p.at += i
 			} else {
 				p.at = len(p.in)
 			}
-		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
+		case ' ', '\t', '\n', '\r':
 			p.at++
 		default:
 			return
@@ -142,11 +142,12 @@ func (p *parser) section(depth int) (*section, error) {
 			return nil, err
 		}
 		var value any
-		if p.next('{') {
+		switch {
+		case p.next('{'):
 			value, err = p.section(depth + 1)
-		} else if p.next('=') {
+		case p.next('='):
 			value, err = p.value()
-		} else {
+		default:
 			err = p.fail("a value or a section")
 		}
 		if err != nil {

@@ -219,7 +219,7 @@ func TestThinTrees(t *testing.T) {
 	data := bytes.Repeat([]byte("data"), 32<<10)
 	device := func(id uint64) block.Source {
 		p := &pool{meta: &metadata{disktest.Memory(thinMetadata()), newNodeCache()}, data: disktest.Memory(data), chunk: 64 << 10}
-		root, err := p.meta.lookup(1, id, 8)
+		root, err := p.meta.lookup(1, id)
 		if err != nil || root == nil {
 			t.Fatalf("device %d: %v, %v", id, root, err)
 		}

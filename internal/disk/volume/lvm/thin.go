@@ -86,7 +86,7 @@ func (b *builder) thin(s *segment, size int64, v *built) (block.Source, error) {
 	if id < 0 || id >= 1<<24 {
 		return nil, block.Damaged("thin device %d", id)
 	}
-	root, err := p.meta.lookup(p.maps, uint64(id), 8)
+	root, err := p.meta.lookup(p.maps, uint64(id))
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func (t *thinDevice) place(off int64) (src block.Source, at, n int64, err error)
 // run gives the chunk of the pool that holds a chunk of the device, and how
 // many follow in order on both sides; or how many have none.
 func (t *thinDevice) run(key uint64) (chunk, count uint64, mapped bool, err error) {
-	leaf, i, end, err := t.meta.find(t.root, key, 8)
+	leaf, i, end, err := t.meta.find(t.root, key)
 	if err != nil {
 		return 0, 0, false, err
 	}

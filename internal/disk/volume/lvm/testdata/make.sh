@@ -199,7 +199,7 @@ if begin cache "a b c"; then
 	for v in through back old; do
 		mode=write$v format=2
 		[ $v != old ] || mode=writeback format=1
-		create --type cache-pool -l 8 --poolmetadatasize 2m -c 32k -n ${v}_pool vg /dev/ubdb /dev/ubdc
+		create --type cache-pool -l 16 --poolmetadatasize 2m -c 32k -n ${v}_pool vg /dev/ubdb /dev/ubdc
 		lvm lvconvert --type cache --cachepool vg/${v}_pool --cachemode $mode --cachemetadataformat $format --cachesettings migration_threshold=204800 vg/$v
 	done
 	create -l 24 -n fast vg /dev/ubdc
@@ -208,11 +208,28 @@ if begin cache "a b c"; then
 	for v in through back old vol; do hot $v; done
 	for v in through back old vol; do fill $v 7 0-49; done
 	truth through back old vol
-	for v in through back old vol; do fill $v 7 0-49; done # dirty once more
+	busy=
+	# Dirty: while it is busy nothing is written back.
+	for v in through back old vol; do fill $v 8 0-49; done
+	sleep 4
+	for v in through back old vol; do
+		while :; do dd if=/dev/vg/$v of=/dev/null bs=4k count=20 iflag=direct 2>/dev/null; done &
+		busy="$busy $!"
+		fill $v 7 0-49
+	done
 	mkdir cache-running
 	for m in $members; do dd if=/dev/ubd$m of="cache-running/$m" bs=1M iflag=direct conv=sparse 2>/dev/null; done
 	cp cache.truth cache-running.truth
-	end
+	for v in through back old vol; do
+		fill $v 8 0-49
+		sleep 3
+		fill $v 7 0-49
+		dmsetup suspend --noudevsync vg-$v
+	done
+	copy
+	for v in through back old vol; do dmsetup resume --noudevsync vg-$v; done
+	kill $busy
+	discard
 fi
 if begin writecache "a b"; then
 	group
