@@ -206,6 +206,18 @@ func (d *lzmaDecoder) run(limit int) (ended bool, err error) {
 	return false, nil
 }
 
+// end wants the marker of the end.
+func (d *lzmaDecoder) end() error {
+	pos := uint32(d.out-d.dict) & d.posMask
+	if d.bit(&d.isMatch[d.state<<4|int(pos)]) == 0 || d.bit(&d.isRep[d.state]) != 0 {
+		return errLong
+	}
+	if d.newMatch(pos); d.rep[0] != 0xFFFFFFFF {
+		return errLong
+	}
+	return nil
+}
+
 func (d *lzmaDecoder) putLiteral() {
 	before := uint32(0)
 	if d.out > d.dict {

@@ -14,11 +14,13 @@ func lzma(dst, src []byte) (int, error) {
 	if len(src) < 13 {
 		return 0, errCut
 	}
-	limit := len(dst)
-	if size := le.Uint64(src[5:]); size != 1<<64-1 {
-		if size > uint64(len(dst)) {
-			return 0, errLong
-		}
+	limit, size := len(dst), le.Uint64(src[5:])
+	marked := size == 1<<64-1 // its end is
+	switch {
+	case marked:
+	case size > uint64(len(dst)):
+		return 0, errLong
+	default:
 		limit = int(size)
 	}
 	d := lzmaDecoders.Get().(*lzmaDecoder)
@@ -31,7 +33,10 @@ func lzma(dst, src []byte) (int, error) {
 	if err := d.start(src[13:]); err != nil {
 		return 0, err
 	}
-	_, err := d.run(limit)
+	ended, err := d.run(limit)
+	if err == nil && marked && !ended {
+		err = d.end()
+	}
 	return d.out, err
 }
 
