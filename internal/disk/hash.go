@@ -24,7 +24,7 @@ type Line struct {
 	Volume     string `json:"volume"`
 	Path       string `json:"path"`
 	PathBytes  string `json:"path_base64,omitempty"`
-	Type       string `json:"type"`           // file, dir, link, fifo, socket, char, block, other, unreadable
+	Type       string `json:"type"`           // file, stream, dir, link, fifo, socket, char, block, other, unreadable
 	Size       int64  `json:"size"`           // bytes
 	Mode       string `json:"mode,omitempty"` // octal, with setuid, setgid and sticky
 	SHA256     string `json:"sha256,omitempty"`
@@ -47,6 +47,9 @@ func (e Entry) Line() Line {
 		return l
 	}
 	l.Type, l.Size, l.Mode = fsys.TypeName(e.Mode), e.Size, unixMode(e.Mode)
+	if e.Stream != "" {
+		l.Type = "stream"
+	}
 	if e.Mode.IsDir() {
 		l.Size = 0 // a directory's size says nothing of what is in it
 	}
