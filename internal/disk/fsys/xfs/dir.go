@@ -12,6 +12,9 @@ import (
 // them starts (XFS_DIR2_LEAF_OFFSET).
 const dirDataEnd = 32 << 30
 
+// maxBadBlocks is after how many damaged blocks a directory is given up.
+const maxBadBlocks = 1000
+
 // List implements [fsys.Tree]. Only the blocks with names are read, not the
 // index. A damaged block costs its own entries; the first such error comes at
 // the end.
@@ -79,7 +82,7 @@ func (t *tree) listBlocks(f fork, yield func(fsys.Entry) bool) error {
 	per := size >> t.sb.blockLog
 	buf := make([]byte, size)
 	// More blocks than the volume has: the map repeats itself.
-	budget := uint64(t.meta.Size())/size + 1
+	budget, bad := uint64(t.meta.Size())/size+1, 0
 	var first error
 	for at := uint64(0); at < dirDataEnd>>t.sb.blockLog; {
 		r, err := m.lookup(at)
@@ -98,7 +101,10 @@ func (t *tree) listBlocks(f fork, yield func(fsys.Entry) bool) error {
 		if err != nil && first == nil {
 			first = fmt.Errorf("inode %d: directory block %d: %w", f.num, at/per, err)
 		}
-		if !more {
+		if err != nil {
+			bad++
+		}
+		if !more || bad > maxBadBlocks {
 			break
 		}
 		at += per
