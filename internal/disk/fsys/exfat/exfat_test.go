@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,18 +26,18 @@ func mount(t testing.TB, path string) (dir string, unmount func()) {
 	dir = t.TempDir()
 	dev := disktest.Run(t, "losetup", "--find", "--show", path)
 	dev = dev[:len(dev)-1]
-	unmount = func() {
-		_ = exec.Command("umount", dir).Run()        //nolint:noctx // it must run when the test has ended
-		_ = exec.Command("losetup", "-d", dev).Run() //nolint:noctx // see above
+	unmount = sync.OnceFunc(func() { // after it the device may be somebody else's
+		_ = exec.Command("umount", dir).Run()
+		_ = exec.Command("losetup", "-d", dev).Run()
 		// The device goes when the program that serves it has written everything.
 		for range 500 {
-			if out, _ := exec.Command("losetup", "-j", path).Output(); len(out) == 0 { //nolint:noctx // see above
+			if out, _ := exec.Command("losetup", "-j", path).Output(); len(out) == 0 {
 				return
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
 		t.Errorf("%s stays in use", dev)
-	}
+	})
 	t.Cleanup(unmount)
 	disktest.Run(t, tool, "-o", "umask=022", dev, dir)
 	return dir, unmount

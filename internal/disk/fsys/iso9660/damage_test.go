@@ -100,6 +100,9 @@ func recordAt(t testing.TB, b []byte, name string) int {
 	}
 }
 
+// entry finds a system use entry of a record.
+func entry(r []byte, kind string) []byte { return r[max(bytes.Index(r, []byte(kind)), 0):] }
+
 var (
 	one = strings.Repeat("0", 4999) + "1"
 	two = strings.Repeat("0", 2999) + "2"
@@ -166,9 +169,9 @@ func TestRecords(t *testing.T) {
 		"interleaved":     {func(r []byte) { r[26], r[27] = 1, 1 }, block.ErrUnsupported},
 		"beyond the end":  {func(r []byte) { le.PutUint32(r[2:], 1<<31) }, io.ErrUnexpectedEOF},
 		"too large":       {func(r []byte) { le.PutUint32(r[10:], 1<<31) }, io.ErrUnexpectedEOF},
-		"sparse":          {func(r []byte) { copy(r[bytes.Index(r, []byte("TF")):], "SF") }, block.ErrUnsupported},
-		"entry too long":  {func(r []byte) { r[bytes.Index(r, []byte("TF"))+2] = 200 }, block.ErrDamaged},
-		"entry too short": {func(r []byte) { r[bytes.Index(r, []byte("TF"))+2] = 3 }, block.ErrDamaged},
+		"sparse":          {func(r []byte) { copy(entry(r, "TF"), "SF") }, block.ErrUnsupported},
+		"entry too long":  {func(r []byte) { entry(r, "TF")[2] = 200 }, block.ErrDamaged},
+		"entry too short": {func(r []byte) { entry(r, "TF")[2] = 3 }, block.ErrDamaged},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -190,7 +193,7 @@ func TestRecords(t *testing.T) {
 func TestNames(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(r []byte){
-		"slash":      func(r []byte) { r[bytes.Index(r, []byte("NM"))+5] = '/' },
+		"slash":      func(r []byte) { entry(r, "NM")[5] = '/' },
 		"associated": func(r []byte) { r[25] |= 4 },
 		"length":     func(r []byte) { r[0] = 20 },
 		"name":       func(r []byte) { r[32] = 222 },
@@ -247,7 +250,7 @@ func TestZisofs(t *testing.T) {
 		change func(b []byte, r, data int)
 		kind   error
 	}{
-		"unknown":  {func(b []byte, r, _ int) { copy(b[r+bytes.Index(b[r:], []byte("ZF")):][4:], "PZ") }, block.ErrUnsupported},
+		"unknown":  {func(b []byte, r, _ int) { copy(entry(b[r:], "ZF")[4:], "PZ") }, block.ErrUnsupported},
 		"size":     {func(b []byte, _, at int) { b[at+8]++ }, block.ErrDamaged},
 		"table":    {func(b []byte, _, at int) { b[at+16+3] = 1 }, block.ErrDamaged},
 		"data":     {func(b []byte, _, at int) { b[at+40] ^= 0xFF }, block.ErrDamaged},

@@ -78,8 +78,8 @@ func (u *unpacked) load(i int64) error {
 	}
 	from, to := int64(le.Uint32(table[:])), int64(le.Uint32(table[4:]))
 	size := min(int64(1)<<u.zisofs.blockShift, u.zisofs.size-i<<u.zisofs.blockShift)
-	if from > to || to > u.parts.size || to-from > 2<<u.zisofs.blockShift {
-		return block.Damaged("zisofs block %d: bytes %d to %d of %d", i, from, to, u.parts.size)
+	if from > to || to > u.size || to-from > 2<<u.zisofs.blockShift {
+		return block.Damaged("zisofs block %d: bytes %d to %d of %d", i, from, to, u.size)
 	}
 	if u.buf == nil {
 		u.buf = make([]byte, 1<<u.zisofs.blockShift)
@@ -99,8 +99,11 @@ func (u *unpacked) load(i int64) error {
 		_, err = io.ReadFull(r, u.buf)
 	}
 	if err == nil { // the checksum is behind the last byte
-		if _, end := r.Read(make([]byte, 1)); !errors.Is(end, io.EOF) {
-			err = fmt.Errorf("more than %d bytes, or others: %w", size, end)
+		switch _, end := io.ReadFull(r, make([]byte, 1)); {
+		case end == nil:
+			err = fmt.Errorf("more than %d bytes", size)
+		case !errors.Is(end, io.EOF):
+			err = end
 		}
 	}
 	if err != nil {

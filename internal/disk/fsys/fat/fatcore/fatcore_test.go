@@ -150,7 +150,7 @@ func TestBitmap(t *testing.T) {
 	if state != fsys.Part || !ok {
 		t.Fatalf("state %v, %v", state, ok)
 	}
-	for at := uint64(0); at < 1500; at++ {
+	for at := range uint64(1500) {
 		run, err := left.Lookup(at, 1)
 		c := uint64(first) + at
 		want := uint32(0)
