@@ -1,6 +1,9 @@
 package raid
 
-import "crypto/subtle"
+import (
+	"crypto/subtle"
+	"sync"
+)
 
 // gfExp and gfLog are the powers of the generator 2 in GF(2^8) with the
 // polynomial x^8+x^4+x^3+x^2+1, and their logarithms.
@@ -25,6 +28,17 @@ func gfMul(a, b byte) byte {
 	return gfExp[int(gfLog[a])+int(gfLog[b])]
 }
 
+// gfProducts are all products, made when a second parity is first needed.
+var gfProducts = sync.OnceValue(func() *[256][256]byte {
+	var all [256][256]byte
+	for a := range all {
+		for b := range all[a] {
+			all[a][b] = gfMul(byte(a), byte(b))
+		}
+	}
+	return &all
+})
+
 // gfInv gives 1/a; a is not 0.
 func gfInv(a byte) byte { return gfExp[255-int(gfLog[a])] }
 
@@ -40,10 +54,7 @@ func addMul(dst, src []byte, factor byte) {
 		subtle.XORBytes(dst, dst, src)
 		return
 	}
-	var table [256]byte
-	for i := range table {
-		table[i] = gfMul(byte(i), factor)
-	}
+	table := &gfProducts()[factor]
 	dst = dst[:len(src)]
 	for i, b := range src {
 		dst[i] ^= table[b]
