@@ -3,6 +3,7 @@ package squashfs
 import (
 	"errors"
 	"hash/crc32"
+	"slices"
 	"sync"
 )
 
@@ -62,10 +63,10 @@ func xz(dst, src []byte) (int, error) {
 	if err != nil {
 		return n, err
 	}
-	for i := len(filters) - 1; i >= 0; i-- {
-		filters[i](dst[:n])
+	for _, undo := range slices.Backward(filters) {
+		undo(dst[:n])
 	}
-	return n, xzCheck(src[7], dst[:n], b[size+(used+3)&^3:])
+	return n, xzCheck(src[7], dst[:n], b[min(size+(used+3)&^3, len(b)):])
 }
 
 // xzCheck holds the data against its checksum, where that is the usual one.

@@ -10,6 +10,7 @@ import (
 	"hash/crc32"
 	"math/bits"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -156,7 +157,7 @@ func encrypter(t testing.TB, r recipe, key []byte) func(sector []byte, at int) {
 		low, high := offset(at, 0), offset(at, 0x80)
 		tweak.Encrypt(low, low)
 		tweak.Encrypt(high, high)
-		pad := append(low, high...)
+		pad := slices.Concat(low, high)
 		for i := range sector {
 			sector[i] ^= pad[i%32]
 		}
@@ -264,7 +265,7 @@ func protectors(t testing.TB, r recipe, b built) (out []byte) {
 			data = [][]byte{entry(0, 2, utf16le("ExternalKey\x00")), entry(0, 4, random(20, 8)), entry(0, 5, sealed(t, b.startup, b.master, 2))}
 		case 0x800:
 			var words []byte
-			for _, group := range strings.Split(recovery, "-") {
+			for group := range strings.SplitSeq(recovery, "-") {
 				n := 0
 				for _, digit := range group {
 					n = 10*n + int(digit-'0')
