@@ -6,9 +6,12 @@ import (
 	"github.com/lenscap/lenscap/internal/disk"
 	"github.com/lenscap/lenscap/internal/disk/fsys"
 	"github.com/lenscap/lenscap/internal/disk/fsys/btrfs"
+	"github.com/lenscap/lenscap/internal/disk/fsys/exfat"
 	"github.com/lenscap/lenscap/internal/disk/fsys/ext4"
 	"github.com/lenscap/lenscap/internal/disk/fsys/fat"
+	"github.com/lenscap/lenscap/internal/disk/fsys/iso9660"
 	"github.com/lenscap/lenscap/internal/disk/fsys/ntfs"
+	"github.com/lenscap/lenscap/internal/disk/fsys/squashfs"
 	"github.com/lenscap/lenscap/internal/disk/fsys/xfs"
 	"github.com/lenscap/lenscap/internal/disk/image"
 	"github.com/lenscap/lenscap/internal/disk/image/qcow2"
@@ -63,6 +66,9 @@ func Drivers() []fsys.Driver {
 		xfs.Driver{},
 		btrfs.Driver{},
 		ntfs.Driver{},
+		exfat.Driver{},
 		fat.Driver{},
+		squashfs.Driver{},
+		iso9660.Driver{},
 	}
 }
