@@ -11,12 +11,12 @@ import (
 	"github.com/lenscap/lenscap/internal/disk/fsys/fat"
 )
 
-// vfat mounts the first image in User-Mode Linux the way that modes and times
-// are read here. The machine's own kernel may not know FAT.
+// vfat mounts an image in User-Mode Linux the way that modes and times are read
+// here. The machine's own kernel may not know FAT.
 const vfat = `
 for m in nls_cp437 nls_iso8859-1 nls_utf8 vfat; do modprobe -d $MODULES $m; done
-mount -t vfat -o utf8,tz=UTC,umask=022,quiet /dev/ubda /run/mnt
-cd /run/mnt
+into() { mount -t vfat -o utf8,tz=UTC,umask=022,quiet $1 /run/mnt; cd /run/mnt; }
+out() { cd /; umount /run/mnt; }
 `
 
 // linux runs a script in User-Mode Linux and gives what it prints.
@@ -68,7 +68,7 @@ func kernel(name, size string, args ...string) disktest.Image {
 	return disktest.Image{Name: name, Without: without, Adjust: held, Build: func(t testing.TB, dir, path string) {
 		t.Helper()
 		format(t, path, size, args...)
-		linux(t, vfat+"cp -r --preserve=mode,timestamps '"+dir+"/.' .; cd /; umount /run/mnt", path)
+		linux(t, vfat+"into /dev/ubda; cp -r --preserve=mode,timestamps '"+dir+"/.' .; out", path)
 	}}
 }
 

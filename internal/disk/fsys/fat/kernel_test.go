@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -24,6 +23,7 @@ import (
 // torture makes what is hard to read: names of every kind, chains that jump,
 // times at the ends of what there is, and deleted files.
 const torture = `
+torture() {
 for n in lower.txt UPPER.TXT lower.TXT UPPER.txt Mixed.Txt noext NOEXT .env .a.b.c 'spaces in it.x' 'ünï cödé.txt' 'ÄÖÜ.TXT' \
   '秘密 🔑.txt' thirteen-char thirteen-chars twenty-six-characters-long twenty-six-characters-long1 a+b=c.txt '~' PROGRA~1 progra~1.longer; do
   echo "$n" >"$n"
@@ -50,18 +50,20 @@ mkdir -p sub/subsub && echo deep >sub/subsub/deep-file.txt && echo flat >sub/FLA
 cd ..
 sync
 rm -r gone/SHORT.TXT gone/id_rsa* gone/秘密* gone/nothing gone/whole.txt gone/sub
-cd / && umount /run/mnt
+out
 # Short names in the code page, which Linux itself stores as long ones, too.
-put() { at=$(grep -abo "$1" /dev/ubda | head -1 | cut -d: -f1); printf "$2" | dd of=/dev/ubda bs=1 seek=$at conv=notrunc status=none; }
+put() { at=$(grep -abo "$1" $dev | head -1 | cut -d: -f1); printf "$2" | dd of=$dev bs=1 seek=$at conv=notrunc status=none; }
 put 'OEMNAME1TXT' '\005\202\216\341\200 1 TXT'
 put 'OEMNAME2TXT' 'A\231\232\2042   T\201T\040\030'
 put 'OEMNAME3   ' '\345OEMNAM3   '
 sync
-mount -t vfat -o utf8,tz=UTC,umask=022,ro /dev/ubda /run/mnt
-cd /run/mnt
+into $dev
 find . -type f -exec sha256sum {} + | sed 's/^/sum /'
 find . -mindepth 1 -exec stat -c 'born %.3W %n' {} +
 find . -printf 'fact %y %m %s %T@ %A@ %P\n'
+out
+}
+for dev in /dev/ubd[a-z]; do echo "image $dev"; into $dev; torture; done
 `
 
 // facts is what is compared with Linux's own reading.
@@ -73,7 +75,7 @@ type facts struct {
 	SHA256                      string
 }
 
-// linuxFacts parses what torture prints.
+// linuxFacts parses what torture prints of one image.
 func linuxFacts(t *testing.T, out string) map[string]facts {
 	t.Helper()
 	sums, born, all := map[string]string{}, map[string]int64{}, map[string]facts{}
@@ -165,40 +167,36 @@ func hash(t *testing.T, data fsys.Data) string {
 // same image, and deleted files against what they were.
 func TestLinux(t *testing.T) {
 	t.Parallel()
-	for bits, args := range map[string][]string{
-		"fat12": {"16M", "-F", "12", "-s", "16"},
-		"fat16": {"16M", "-F", "16", "-s", "2"},
-		"fat32": {"40M", "-F", "32", "-s", "1"},
-	} {
-		t.Run(bits, func(t *testing.T) {
-			t.Parallel()
-			path := filepath.Join(t.TempDir(), "disk.raw")
-			format(t, path, args[0], append(args[1:], "-i", "ABCD0123")...)
-			out := linux(t, vfat+torture, path)
-			f := disktest.Open(t, fat.Driver{}, path)
-			info := f.Info()
-			if info.Type != bits || info.Label != "A label" || info.UUID != "ABCD-0123" || info.Incomplete || len(info.Notes) != 0 {
-				t.Errorf("info %+v", info)
-			}
-			want := linuxFacts(t, out)
-			if len(want) < 1030 {
-				t.Fatalf("Linux gave %d paths", len(want))
-			}
-			if diff := cmp.Diff(want, readFacts(t, f)); diff != "" {
-				t.Errorf("other than Linux (-want +got):\n%.4000s", diff)
-			}
-			checkDeleted(t, f)
-			disktest.Damage(t, fat.Driver{}, path, 20)
-			keep(t, bits, path)
-		})
+	variants := [][]string{
+		{"fat12", "16M", "-F", "12", "-s", "16"},
+		{"fat16", "16M", "-F", "16", "-s", "2"},
+		{"fat32", "40M", "-F", "32", "-s", "1"},
 	}
-}
-
-// keep leaves the image for work by hand.
-func keep(t *testing.T, name, path string) {
-	t.Helper()
-	if dir := os.Getenv("FAT_KEEP"); dir != "" {
-		disktest.Run(t, "cp", "--sparse=always", path, filepath.Join(dir, name+".raw"))
+	var images []string
+	for _, v := range variants {
+		path := filepath.Join(t.TempDir(), v[0])
+		format(t, path, v[1], append(v[2:], "-i", "ABCD0123")...)
+		images = append(images, path)
+	}
+	printed := strings.Split(linux(t, vfat+torture, images...), "image /dev/")[1:]
+	if len(printed) != len(images) {
+		t.Fatalf("Linux read %d images of %d", len(printed), len(images))
+	}
+	for i, v := range variants {
+		f := disktest.Open(t, fat.Driver{}, images[i])
+		info := f.Info()
+		if info.Type != v[0] || info.Label != "A label" || info.UUID != "ABCD-0123" || info.Incomplete || len(info.Notes) != 0 {
+			t.Errorf("info %+v", info)
+		}
+		want := linuxFacts(t, printed[i])
+		if len(want) < 1030 {
+			t.Fatalf("%s: Linux gave %d paths", v[0], len(want))
+		}
+		if diff := cmp.Diff(want, readFacts(t, f)); diff != "" {
+			t.Errorf("%s: other than Linux (-want +got):\n%.4000s", v[0], diff)
+		}
+		checkDeleted(t, f)
+		disktest.Damage(t, fat.Driver{}, images[i], 20)
 	}
 }
 
