@@ -52,7 +52,7 @@ sync
 rm -r gone/SHORT.TXT gone/id_rsa* gone/秘密* gone/nothing gone/whole.txt gone/sub
 out
 # Short names in the code page, which Linux itself stores as long ones, too.
-put() { at=$(grep -abo "$1" $dev | head -1 | cut -d: -f1); printf "$2" | dd of=$dev bs=1 seek=$at conv=notrunc status=none; }
+put() { at=$(head -c 6M $dev | LC_ALL=C grep -abo "$1" | head -1 | cut -d: -f1); printf "$2" | dd of=$dev bs=1 seek=$at conv=notrunc status=none; }
 put 'OEMNAME1TXT' '\005\202\216\341\200 1 TXT'
 put 'OEMNAME2TXT' 'A\231\232\2042   T\201T\040\030'
 put 'OEMNAME3   ' '\345OEMNAM3   '
