@@ -189,6 +189,25 @@ func TestNotes(t *testing.T) {
 	}
 }
 
+// TestNoMetadata looks that a physical volume without metadata is not silently
+// nothing.
+func TestNoMetadata(t *testing.T) {
+	t.Parallel()
+	s := disktest.OpenSet(t, "labels")
+	got := s.Assemble(t, lvm.Manager{}, "a", "c")
+	if len(got) != 1 {
+		t.Fatalf("%d volumes", len(got))
+	}
+	for name, v := range got {
+		if !strings.HasPrefix(name, "pv/") || !errors.Is(v.Err, block.ErrMissing) {
+			t.Errorf("volume %s: error %v, want ErrMissing", name, v.Err)
+		}
+	}
+	if v := s.Assemble(t, lvm.Manager{}, "a")["vg/all"]; v.Source == nil || !v.Incomplete {
+		t.Errorf("without the first: %v, notes %q", v.Err, v.Notes)
+	}
+}
+
 func TestForeign(t *testing.T) {
 	t.Parallel()
 	for _, data := range [][]byte{nil, {1}, make([]byte, 1<<20)} {

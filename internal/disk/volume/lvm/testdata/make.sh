@@ -177,6 +177,29 @@ if begin thin "a b c"; then
 	truth base snap again blank outside inside
 	end
 fi
+# Mappings of more than one node: one block of each chunk, in no order.
+if begin thin-deep "a b c"; then
+	group
+	create --type thin-pool -l 320 --poolmetadatasize 2m -c 64k -n pool vg
+	create -V 35m --thin -n base vg/pool
+	fill base 1 $(i=0; while [ $i -lt 540 ]; do n=$((i * 7919 % 540 * 16)); echo "$n-$n"; i=$((i + 1)); done)
+	create -s -n snap vg/base
+	lvm lvchange -ay -K vg/snap
+	fill snap 2 $(i=0; while [ $i -lt 40 ]; do n=$((i * 7919 % 540 * 16 + 3)); echo "$n-$n"; i=$((i + 1)); done)
+	truth base snap
+	end
+fi
+# Labels in other sectors, two metadata areas, one, and none.
+if begin labels "a b c"; then
+	lvm pvcreate --metadatasize 120k --pvmetadatacopies 2 --labelsector 3 /dev/ubda
+	lvm pvcreate --pvmetadatacopies 0 --labelsector 0 --dataalignment 96k /dev/ubdb
+	lvm pvcreate --metadatasize 300k --labelsector 2 --bootloaderareasize 64k /dev/ubdc
+	lvm vgcreate -s 128k vg $disks
+	create -l 200 -n all vg
+	fill all 1 0-99 4000-4099 -50
+	truth all
+	end
+fi
 # The same, copied while it runs.
 if begin thin-running "a b"; then
 	group
