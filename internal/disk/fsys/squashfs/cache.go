@@ -61,31 +61,29 @@ func (c *cache) get(at int64, load func() (data []byte, next int64, err error)) 
 	c.mu.Unlock()
 
 	u.data, u.next, u.err = load()
-	close(u.ready)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	close(u.ready)
+	c.used += len(u.data)
 	if u.err != nil {
-		c.drop(e, 0)
+		c.drop(e)
 		return u, u.err
 	}
-	for c.used += len(u.data); c.used > c.limit; {
-		last := c.order.Back()
+	for last := c.order.Back(); c.used > c.limit && last != e; last = c.order.Back() {
 		select {
 		case <-last.Value.(*unpacked).ready:
+			c.drop(last)
 		default:
-			return u, nil // those who wait for it keep it
+			return u, nil // what is being made stays for those who wait
 		}
-		if last == e {
-			break
-		}
-		c.drop(last, len(last.Value.(*unpacked).data))
 	}
 	return u, nil
 }
 
-// drop forgets a block of n bytes. mu is held.
-func (c *cache) drop(e *list.Element, n int) {
+// drop forgets a block. mu is held.
+func (c *cache) drop(e *list.Element) {
+	u := e.Value.(*unpacked)
 	c.order.Remove(e)
-	delete(c.have, e.Value.(*unpacked).at)
-	c.used -= n
+	delete(c.have, u.at)
+	c.used -= len(u.data)
 }

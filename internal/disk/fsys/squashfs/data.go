@@ -17,7 +17,9 @@ func (t *tree) Open(id fsys.ID) (fsys.Data, error) {
 	if in.kind != typeFile {
 		return nil, fmt.Errorf("inode %#x: want a regular file, found %s", uint64(id), fsys.TypeName(in.fileMode()))
 	}
-	f := &file{t: t, in: in, marks: []mark{{in.rest, in.blocks}}}
+	f := &file{t: t, in: in}
+	f.marks = []mark{newMark(&in.rest, in.blocks)}
+	f.in.rest = cursor{} // lets go of the block
 	f.count = in.size / uint64(t.sb.blockSize)
 	if in.fragment == noFragment && in.size%uint64(t.sb.blockSize) != 0 {
 		f.count++
@@ -37,8 +39,14 @@ type file struct {
 
 // mark tells where the list of blocks goes on and where that block lies.
 type mark struct {
-	list cursor
-	at   uint64
+	block  int64 // of metadata
+	offset int
+	at     uint64
+}
+
+func newMark(list *cursor, at uint64) mark {
+	block, offset := list.place()
+	return mark{block, offset, at}
 }
 
 // markEvery is how many blocks lie between two marks: the places of the others
@@ -60,26 +68,34 @@ func (f *file) Size() int64 { return int64(f.in.size) }
 // walk calls yield for the blocks from first on, until that says false or there
 // are no more.
 func (f *file) walk(first uint64, yield func(index uint64, e extent) bool) error {
+	if f.count == 0 {
+		return nil
+	}
 	f.mu.Lock()
 	i := min(first/markEvery, uint64(len(f.marks)-1))
 	m := f.marks[i]
 	f.mu.Unlock()
+	list, err := f.t.cursor(m.block, m.offset)
+	if err != nil {
+		return fmt.Errorf("inode %#x: list of blocks: %w", uint64(f.in.ref), err)
+	}
+	at := m.at
 	for index := i * markEvery; index < f.count; index++ {
 		if index > 0 && index%markEvery == 0 {
-			f.mark(index/markEvery, m)
+			f.mark(index/markEvery, newMark(&list, at))
 		}
-		b, err := m.list.take(4)
+		b, err := list.take(4)
 		if err != nil {
 			return fmt.Errorf("inode %#x: list of blocks: %w", uint64(f.in.ref), err)
 		}
-		e, err := f.t.extent(m.at, le.Uint32(b))
+		e, err := f.t.extent(at, le.Uint32(b))
 		if err != nil {
 			return fmt.Errorf("inode %#x: block %d: %w", uint64(f.in.ref), index, err)
 		}
 		if index >= first && !yield(index, e) {
 			return nil
 		}
-		m.at += uint64(e.size)
+		at += uint64(e.size)
 	}
 	return nil
 }

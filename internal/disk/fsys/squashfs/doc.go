@@ -33,9 +33,9 @@ type tree struct {
 	src       block.Source
 	sb        superblock
 	unpack    decompressor
-	metadata  *cache // blocks of metadata by their place
-	data      *cache // blocks of data and of fragments by their place
-	ids       table
+	metadata  *cache   // blocks of metadata by their place
+	data      *cache   // blocks of data and of fragments by their place
+	ids       []uint32 // of users and groups
 	fragments table
 	attrs     table
 	attrsAt   int64 // where the attributes themselves begin
@@ -57,8 +57,10 @@ func (Driver) Open(ctx context.Context, src block.Source) (fsys.Tree, error) {
 		return nil, err
 	}
 	t := &tree{src: src, sb: sb, unpack: unpack, metadata: newCache(metadataBytes), data: newCache(dataBytes)}
-	t.ids = table{"id table", sb.ids, 4, uint64(sb.idCount)}
 	t.fragments = table{"fragment table", sb.fragments, 16, uint64(sb.fragmentCount)}
+	if err := t.readIDs(); err != nil {
+		t.note(true, "owners are not read, they are shown as 0: %v", err)
+	}
 	if sb.attrs != none {
 		if err := t.readAttributeTable(); err != nil {
 			t.note(true, "extended attributes are not read: %v", err)

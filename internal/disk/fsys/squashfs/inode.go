@@ -173,22 +173,29 @@ func (t *tree) Stat(id fsys.ID) (fsys.Stat, error) {
 	st := fsys.Stat{
 		ID: id, Mode: in.fileMode(), Size: int64(in.size), Links: in.links, Modified: time.Unix(int64(in.mtime), 0).UTC(),
 	}
-	if st.UID, err = t.owner(in.uid); err == nil {
-		st.GID, err = t.owner(in.gid)
+	if t.ids == nil {
+		return st, nil
 	}
-	if err != nil {
-		return st, fmt.Errorf("inode %#x: %w", uint64(id), err)
+	if n := max(in.uid, in.gid); int(n) >= len(t.ids) {
+		return st, block.Damaged("inode %#x: owner %d of %d", uint64(id), n, len(t.ids))
 	}
+	st.UID, st.GID = t.ids[in.uid], t.ids[in.gid]
 	return st, nil
 }
 
-// owner looks up a user or a group.
-func (t *tree) owner(index uint16) (uint32, error) {
-	b, err := t.record(t.ids, uint64(index))
-	if err != nil {
-		return 0, err
+// readIDs reads the table of users and groups, which has at most 256 KiB.
+func (t *tree) readIDs() error {
+	tb := table{"id table", t.sb.ids, 4, uint64(t.sb.idCount)}
+	var ids []uint32
+	for i := range tb.count {
+		b, err := t.record(tb, i)
+		if err != nil {
+			return err
+		}
+		ids = append(ids, le.Uint32(b))
 	}
-	return le.Uint32(b), nil
+	t.ids = ids
+	return nil
 }
 
 // ReadLink implements [fsys.Tree].

@@ -15,20 +15,16 @@ func (t *tree) metadataBlock(at int64) (*unpacked, error) {
 		if at < 96 || uint64(at) > t.sb.used-2 {
 			return nil, 0, block.Damaged("metadata at byte %d of %d", at, t.sb.used)
 		}
-		b := make([]byte, 2, 2+metadataSize)
+		b := make([]byte, min(2+metadataSize, t.sb.used-uint64(at), uint64(max(t.src.Size()-at, 2))))
 		if err := block.ReadFull(t.src, b, at); err != nil {
 			return nil, 0, fmt.Errorf("read metadata: %w", err)
 		}
-		size := int(le.Uint16(b) & 0x7FFF)
+		size, plain := int(le.Uint16(b)&0x7FFF), le.Uint16(b)&0x8000 != 0
 		next := at + 2 + int64(size)
-		if size == 0 || size > metadataSize || uint64(next) > t.sb.used {
+		if b = b[2:]; size == 0 || size > metadataSize || size > len(b) {
 			return nil, 0, block.Damaged("metadata at byte %d has %d bytes", at, size)
 		}
-		plain := le.Uint16(b)&0x8000 != 0
-		b = b[2 : 2+size]
-		if err := block.ReadFull(t.src, b, at+2); err != nil {
-			return nil, 0, fmt.Errorf("read metadata: %w", err)
-		}
+		b = b[:size:size]
 		if plain {
 			return b, next, nil
 		}
@@ -44,7 +40,7 @@ func (t *tree) metadataBlock(at int64) (*unpacked, error) {
 // cursor is a place in metadata that reads go on from.
 type cursor struct {
 	t    *tree
-	at   int64  // the block that follows rest
+	now  *unpacked
 	rest []byte // of the current block
 }
 
@@ -54,20 +50,23 @@ func (t *tree) cursor(at int64, offset int) (cursor, error) {
 	if err != nil {
 		return cursor{}, err
 	}
-	if offset >= len(u.data) {
+	if offset > len(u.data) {
 		return cursor{}, block.Damaged("metadata at byte %d has %d bytes, not byte %d", at, len(u.data), offset)
 	}
-	return cursor{t, u.next, u.data[offset:]}, nil
+	return cursor{t, u, u.data[offset:]}, nil
 }
+
+// place gives what the cursor can be made of again.
+func (c *cursor) place() (at int64, offset int) { return c.now.at, len(c.now.data) - len(c.rest) }
 
 // fill makes rest hold at least one byte.
 func (c *cursor) fill() error {
 	for len(c.rest) == 0 {
-		u, err := c.t.metadataBlock(c.at)
+		u, err := c.t.metadataBlock(c.now.next)
 		if err != nil {
 			return err
 		}
-		c.at, c.rest = u.next, u.data
+		c.now, c.rest = u, u.data
 	}
 	return nil
 }

@@ -1,8 +1,13 @@
 package squashfs_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -70,6 +75,40 @@ func TestKernel(t *testing.T) {
 			disktest.Compare(t, disktest.Open(t, squashfs.Driver{}, path), disktest.Truth(t, at), nil)
 		})
 	}
+}
+
+// TestScattered reads a file of many blocks here and there, by several readers.
+func TestScattered(t *testing.T) {
+	t.Parallel()
+	dir, path := t.TempDir(), t.TempDir()+"/disk.raw"
+	want := make([]byte, 20<<20+100)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(want[:len(want)/2])
+	clear(want[5<<20 : 7<<20])
+	copy(want[len(want)/2:], want)
+	if err := os.WriteFile(dir+"/file", want, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pack(t, dir, path, "-b", "4K", "-comp", "lz4", "-no-tailends")
+	opened, err := disktest.Open(t, squashfs.Driver{}, path).Open("file")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := opened.(io.ReaderAt)
+	var wg sync.WaitGroup
+	for seed := range uint64(4) {
+		wg.Go(func() {
+			r := rand.New(rand.NewPCG(seed, 1))
+			for range 300 {
+				off := r.IntN(len(want))
+				got := make([]byte, min(r.IntN(50_000), len(want)-off))
+				if _, err := f.ReadAt(got, int64(off)); err != nil && !errors.Is(err, io.EOF) || !bytes.Equal(got, want[off:off+len(got)]) {
+					t.Errorf("%d bytes at %d: %v, or other ones", len(got), off, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // tiny builds a small image that has a bit of everything.

@@ -58,9 +58,12 @@ func readSuperblock(src block.Source) (superblock, error) {
 	case sb.used < 96 || sb.used > 1<<62:
 		return sb, block.Damaged("superblock: %d bytes", sb.used)
 	}
-	for name, at := range map[string]uint64{"id table": sb.ids, "inode table": sb.inodes, "directory table": sb.dirs} {
-		if at < 96 || at >= sb.used {
-			return sb, block.Damaged("superblock: %s at byte %d of %d", name, at, sb.used)
+	for _, table := range []struct {
+		name string
+		at   uint64
+	}{{"id table", sb.ids}, {"inode table", sb.inodes}, {"directory table", sb.dirs}} {
+		if table.at < 96 || table.at >= sb.used {
+			return sb, block.Damaged("superblock: %s at byte %d of %d", table.name, table.at, sb.used)
 		}
 	}
 	if sb.fragmentCount == 0 {
