@@ -95,10 +95,12 @@ func (p protector) keys(ctx context.Context, given []byte) (out [][]byte) {
 	case protectRecovery:
 		for _, password := range recoveryPasswords(given) {
 			out = append(out, stretch(ctx, sha256.Sum256(password), p.salt))
+			clear(password)
 		}
 	case protectPassword:
 		for _, password := range passwords(given) {
 			first := sha256.Sum256(password)
+			clear(password)
 			out = append(out, stretch(ctx, sha256.Sum256(first[:]), p.salt))
 		}
 	}
