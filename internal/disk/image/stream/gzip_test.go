@@ -203,11 +203,11 @@ func TestGzipBomb(t *testing.T) {
 }
 
 func FuzzGzip(f *testing.F) {
-	raw := disk(7, 100_000)
+	raw := text(7, 6000) // small: large inputs are mutated slowly
 	f.Add(pipe(f, raw, "gzip"))
 	f.Add(level(f, raw, gzip.HuffmanOnly))
 	f.Add(level(f, raw[:1000], gzip.NoCompression))
-	f.Add(append(pipe(f, raw[:100], "gzip"), pipe(f, raw[:50_000], "gzip", "-1")...))
+	f.Add(append(pipe(f, raw[:100], "gzip"), pipe(f, raw[:3000], "gzip", "-1")...))
 	f.Fuzz(func(t *testing.T, packed []byte) {
 		src := disktest.Memory(packed)
 		d, err := openGzip(t.Context(), src, newTally(limits{size: 8 << 20}, nil))
@@ -223,7 +223,7 @@ func FuzzGzip(f *testing.F) {
 			return
 		}
 		want, err := io.ReadAll(io.LimitReader(z, 8<<20))
-		if (err == nil) == d.Incomplete && len(want) < 8<<20 {
+		if err == nil && d.Incomplete && len(want) < 8<<20 || errors.Is(err, gzip.ErrChecksum) && !d.Incomplete {
 			t.Fatalf("incomplete %v, notes %q; the standard library says %v", d.Incomplete, d.Notes, err)
 		}
 		if err == nil && !bytes.Equal(got, want) {

@@ -51,6 +51,21 @@ func disk(seed uint64, size int) []byte {
 	return out
 }
 
+// text makes bytes that pack well, with matches near and far.
+func text(seed uint64, size int) []byte {
+	r := rand.New(rand.NewPCG(seed, 2))
+	var out []byte
+	for len(out) < size {
+		if n := len(out); n > 20 && r.IntN(3) > 0 {
+			at := r.IntN(n - 10)
+			out = append(out, out[at:at+10]...)
+		} else {
+			out = append(out, byte('a'+r.IntN(20)))
+		}
+	}
+	return out[:size]
+}
+
 // pipe runs a program over data, in a folder of its own.
 func pipe(t testing.TB, data []byte, name string, args ...string) []byte {
 	t.Helper()

@@ -382,10 +382,10 @@ func TestDamaged(t *testing.T) {
 
 func FuzzOpen(f *testing.F) {
 	dir := f.TempDir()
-	raw := disk(1, 70_000, 3)
-	write(f, dir, map[string][]byte{"disk.raw": raw, "box.ovf": describe(""), "box-disk1.vmdk": raw[:20_000]})
+	raw := disk(1, 9000, 1)
+	write(f, dir, map[string][]byte{"disk.raw": raw, "box.ovf": describe(""), "box-disk1.vmdk": raw[:2000]})
 	for _, args := range [][]string{{"--format=v7"}, {"--format=oldgnu", "-S"}, {"--format=posix", "-S"}, {"--format=posix", "-S", "--sparse-version=0.1"}, {"--format=posix", "-S", "--sparse-version=0.0"}} {
-		f.Add(pack(f, dir, append(args, "box.ovf", "disk.raw", "box-disk1.vmdk")...))
+		f.Add(pack(f, dir, append(args, "-b1", "box.ovf", "disk.raw", "box-disk1.vmdk")...))
 	}
 	f.Fuzz(func(t *testing.T, packed []byte) {
 		// Headers without their checksums would never get past the first.
