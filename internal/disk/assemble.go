@@ -195,6 +195,11 @@ func (a *assembly) disc(v Volume) error {
 			continue
 		}
 		if tree, err := drv.Open(a.ctx, v.Source); err == nil {
+			for i := range a.disk.Volumes { // the gaps of the table lie within the disc
+				if o := &a.disk.Volumes[i]; o.Type == "unknown" && o.State == Unsupported && strings.HasPrefix(o.Label, "Gap") {
+					o.State, o.Note = Raw, "part of the disc"
+				}
+			}
 			a.tree(v, tree)
 		}
 	}

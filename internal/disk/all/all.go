@@ -67,8 +67,8 @@ func Drivers() []fsys.Driver {
 		btrfs.Driver{},
 		ntfs.Driver{},
 		exfat.Driver{},
-		fat.Driver{},
 		squashfs.Driver{},
 		iso9660.Driver{},
+		fat.Driver{}, // last: it has no magic
 	}
 }

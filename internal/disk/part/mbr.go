@@ -26,8 +26,9 @@ func mbrEntries(b []byte) (out [4]mbrEntry) {
 }
 
 // isMBR tells a partition table from a boot sector of a file system, which has
-// the same signature: entries must look like entries.
-func isMBR(b []byte) bool {
+// the same signature: entries must look like entries. On a disc that is made to
+// boot from disks, too, one may begin at its first sector.
+func isMBR(b []byte, disc bool) bool {
 	if b[510] != 0x55 || b[511] != 0xAA {
 		return false
 	}
@@ -39,7 +40,7 @@ func isMBR(b []byte) bool {
 		if e.kind == 0 {
 			continue
 		}
-		if e.first == 0 || e.count == 0 {
+		if e.first == 0 && !disc || e.count == 0 {
 			return false
 		}
 		used = true

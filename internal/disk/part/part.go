@@ -47,7 +47,7 @@ func Read(src block.Source) (Table, error) {
 	if ok, err := t.readGPT(src); ok || err != nil {
 		return t, err
 	}
-	if !isMBR(mbr) || isBootSector(mbr) {
+	if !isMBR(mbr, isDisc(src)) || isBootSector(mbr) {
 		return whole(src), nil
 	}
 	if protects(mbr) {
@@ -59,6 +59,12 @@ func Read(src block.Source) (Table, error) {
 		return whole(src), nil
 	}
 	return t, nil
+}
+
+// isDisc tells an ISO 9660 disc by the first of its volume descriptors.
+func isDisc(src block.Source) bool {
+	b := make([]byte, 5)
+	return src.Size() > 32774 && block.ReadFull(src, b, 32769) == nil && string(b) == "CD001"
 }
 
 func whole(src block.Source) Table {
