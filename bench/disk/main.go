@@ -38,13 +38,11 @@ func main() {
 		os.Exit(2)
 	}
 	b.image = flag.Arg(0)
-	err := errors.New("")
+	run := b.run
 	if *only {
-		err = economy(context.Background(), b.image)
-	} else {
-		err = b.run()
+		run = func() error { return economy(context.Background(), b.image) }
 	}
-	if err != nil {
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}

@@ -70,6 +70,9 @@ func (a *assembly) images(sources []block.Source) error {
 		}
 		d.images = append(d.images, found...)
 	}
+	if len(d.images) == 0 {
+		return block.Unsupported("the image holds no disk")
+	}
 	limit = max(limit/int64(len(d.images)), int64(chunk))
 	for i, img := range d.images {
 		cached, err := block.NewCache(img.Source, chunk, limit)
@@ -85,7 +88,13 @@ func (a *assembly) images(sources []block.Source) error {
 		for _, n := range img.Notes {
 			a.note(name, img.Incomplete, n)
 		}
-		if i == 0 {
+		if img.Err != nil {
+			v := Volume{Name: name, Size: img.Size(), Offset: -1}
+			v.fail(img.Format, img.Err)
+			a.add(v)
+			continue
+		}
+		if d.Size == 0 {
 			d.Format, d.Size = img.Format, img.Size()
 		}
 		a.todo = append(a.todo, place{Volume: Volume{Name: name, Size: img.Size(), Source: cached}, split: true})
@@ -477,14 +486,14 @@ func (v *Volume) name(ctx context.Context, src block.Source) error {
 		v.Type, v.State, v.Note = bare[v.Kind], Raw, join(v.Note, "holds no files")
 	default:
 		empty, err := blank(ctx, src, blankLimit)
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return ctx.Err()
-		}
-		if err != nil {
+		case err != nil:
 			v.fail("unknown", err)
-		} else if empty {
+		case empty:
 			v.State, v.Note = Blank, join(v.Note, "zeros only")
-		} else {
+		default:
 			v.Note = join(v.Note, "nothing that is known, its content is not read")
 		}
 	}

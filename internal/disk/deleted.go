@@ -54,7 +54,7 @@ func (d *Disk) ExtractDeleted(ctx context.Context, volume, dir string) (Extracte
 	}
 	defer root.Close() //nolint:errcheck // a directory's handle holds no data
 	x := extraction{ctx: ctx, root: root, done: &done}
-	return done, v.Deleted(ctx, func(g Gone) error { return x.deleted(g) })
+	return done, v.Deleted(ctx, x.deleted)
 }
 
 // maxSameName bounds how many deleted files of one name are told apart.

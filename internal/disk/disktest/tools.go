@@ -56,7 +56,7 @@ func Mount(t testing.TB, kind, image, options string) string {
 	}
 	dir := t.TempDir()
 	Run(t, "mount", "-t", kind, "-o", strings.TrimSuffix("loop,"+options, ","), image, dir)
-	t.Cleanup(func() { _ = exec.Command("umount", "-l", dir).Run() }) //nolint:noctx // the test's context has ended by then
+	t.Cleanup(func() { _ = exec.Command("umount", "-l", dir).Run() }) // the test's context has ended by then
 	return dir
 }
 

@@ -108,8 +108,11 @@ func (f *FS) child(dir Stat, name string) (Stat, error) {
 		}
 		return len(exact) == 0
 	})
-	if found := append(exact, like...); len(found) > 0 {
-		return f.tree.Stat(found[0])
+	if len(exact) > 0 {
+		return f.tree.Stat(exact[0])
+	}
+	if len(like) > 0 {
+		return f.tree.Stat(like[0])
 	}
 	if st, ok := f.stream(dir, name); ok {
 		return st, nil

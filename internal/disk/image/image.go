@@ -43,6 +43,9 @@ type Disk struct {
 	Notes []string
 	// Incomplete is set when the notes tell of bytes that are not shown.
 	Incomplete bool
+	// Err tells why the disk can't be read where a file holds others as well; the
+	// source then is the image.
+	Err error
 	// Extent, when it is set, opens files that lie beside the disk in what it
 	// was found in, instead of [Options.Extent].
 	Extent func(name string) (block.Source, error)
@@ -197,8 +200,13 @@ func peel(ctx context.Context, format string, outer []Disk, env *Env) ([]Disk, e
 			opts.Extent = o.Extent
 		}
 		inner, err := open(ctx, o.Source, &Env{Options: opts, formats: env.formats, depth: env.depth + 1})
-		if err != nil {
+		if err != nil && (len(outer) == 1 || ctx.Err() != nil) {
 			return nil, errors.Join(fmt.Errorf("%s: %w", format, err), closeAll(out), closeAll(outer[i:]))
+		}
+		if err != nil { // it costs this disk, not the others
+			o.Format, o.Err = format, err
+			out = append(out, o)
+			continue
 		}
 		for j, in := range inner {
 			if in.Format = format + ", " + in.Format; inner[j].Format == "" {

@@ -133,9 +133,9 @@ func TestOpenRaw(t *testing.T) {
 func TestOpenFrees(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]string{
-		"bad":               nil,
-		"box(a|bad|c)":      {"a", "bad", "c"},
-		"box(a|box(b|bad))": {"b", "bad", "a", "box(b|bad)"},
+		"bad":           nil,
+		"box(bad)":      {"bad"},
+		"box(box(bad))": {"bad", "box(bad)"},
 	} {
 		var closed []string
 		if _, err := open(t, text, &closed, image.Options{}); !errors.Is(err, block.ErrDamaged) {
@@ -148,6 +148,26 @@ func TestOpenFrees(t *testing.T) {
 	var closed []string
 	if disks, err := open(t, "box(box())", &closed, image.Options{}); err != nil || len(disks) > 0 || len(closed) != 1 {
 		t.Errorf("an empty box: %d disks, %v, closed %q", len(disks), err, closed)
+	}
+}
+
+// TestOpenKeeps holds that one bad disk costs that disk, not those beside it.
+func TestOpenKeeps(t *testing.T) {
+	t.Parallel()
+	var closed, got []string
+	disks, err := open(t, "box(a|bad|box(b|bad))", &closed, image.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range disks {
+		got = append(got, fmt.Sprintf("%s: %s, %t", d.Name, d.Format, errors.Is(d.Err, block.ErrDamaged)))
+		_ = d.Close()
+	}
+	if diff := cmp.Diff([]string{"na: box, false", "nbad: box, true", "nb: box, box, false", "nbad: box, box, true"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"a", "bad", "b", "bad", "box(b|bad)"}, closed); diff != "" {
+		t.Errorf("closed: %s", diff)
 	}
 }
 
