@@ -67,19 +67,33 @@ func Join(list []block.Extent, gap int64) []block.Extent {
 // Prefetch implements [block.Prefetcher]: members fetch at the same time.
 func (a *Array) Prefetch(ctx context.Context, ranges []block.Extent) error {
 	wanted := make([][]block.Extent, len(a.members))
+	gap := max(a.geo.gather(), 0)
+	want := func(member int, at, n int64) {
+		list := wanted[member]
+		if i := len(list) - 1; i >= 0 {
+			if end := list[i].Offset + list[i].Length; at >= end && at-end <= gap {
+				list[i].Length = at + n - list[i].Offset
+				return
+			}
+		}
+		wanted[member] = append(list, block.Extent{Offset: at, Length: n})
+	}
 	for _, r := range ranges {
 		end := min(r.Offset+r.Length, a.Size())
-		for off := max(r.Offset, 0); off < end; {
+		for off, steps := max(r.Offset, 0), 0; off < end; steps++ {
+			if steps%1024 == 0 && ctx.Err() != nil {
+				return ctx.Err()
+			}
 			member, at, run := a.first(off)
 			n := min(run, end-off)
 			off += n
 			if !a.absent[member] {
-				wanted[member] = append(wanted[member], block.Extent{Offset: at, Length: n})
+				want(member, at, n)
 				continue
 			}
 			for i := range a.members { // what it is computed from
 				if a.parity != nil && !a.absent[i] {
-					wanted[i] = append(wanted[i], block.Extent{Offset: at, Length: n})
+					want(i, at, n)
 				}
 			}
 		}
