@@ -174,6 +174,10 @@ func (a *assembly) partitions(p place) (bool, error) {
 	if table.Scheme == "" {
 		return false, nil
 	}
+	if p.Name != "" { // a volume made of others, or one disk of several
+		p.Type, p.State = table.Scheme, Part
+		a.add(p.Volume)
+	}
 	for _, t := range table.Partitions {
 		v := Volume{Name: t.Name, Kind: t.Type, Label: t.Label, Offset: t.Offset, Size: t.Length}
 		if p.Name != "" {
@@ -237,7 +241,7 @@ func (a *assembly) probe(v Volume) (bool, error) {
 		if got.Label != "" {
 			v.Label = got.Label
 		}
-		v.Note, v.Incomplete = strings.Join(got.Notes, "; "), got.Incomplete
+		v.Note, v.Incomplete = join(v.Note, strings.Join(got.Notes, "; ")), v.Incomplete || got.Incomplete
 		got.Source, got.Volume = v.Source, v.Name
 		a.add(v)
 		a.members[m.Name()] = append(a.members[m.Name()], got)

@@ -80,7 +80,7 @@ const maxDepth = 16
 // Sentinels for [block.ErrMissing] with what to do about it.
 var (
 	errNoExtent  = fmt.Errorf("it is not beside the image: %w", block.ErrMissing)
-	errNoBacking = fmt.Errorf("it may not be opened: permit backing files, or merge the image into one file first: %w", block.ErrMissing)
+	errNoBacking = fmt.Errorf("it may not be opened: permit backing files (--backing), or merge the image into one file first: %w", block.ErrMissing)
 )
 
 // OpenExtent opens a file that is part of the image. A name with a folder in it
