@@ -11,7 +11,6 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -54,11 +53,7 @@ func TestHostile(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\n%s", err, tail(out))
 			}
-			ru := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-			if peak := ru.Maxrss << 10; peak > maxMemory {
-				t.Errorf("peak memory %d MiB, want at most %d", peak>>20, maxMemory>>20)
-			}
-			t.Logf("peak %d MiB, %s", ru.Maxrss>>10, strings.TrimSpace(string(tail(out))))
+			t.Log(strings.TrimSpace(string(tail(out))))
 		})
 	}
 }
@@ -94,7 +89,24 @@ func readHostile(path string) {
 		cancel()
 		slowest = max(slowest, time.Since(start))
 	}
-	fmt.Printf("%d of %d opened, %d nodes, slowest %v\n", opened, hostileSeeds, nodes, slowest.Round(time.Millisecond))
+	top := peak()
+	fmt.Printf("%d of %d opened, %d nodes, slowest %v, peak %d MiB\n", opened, hostileSeeds, nodes, slowest.Round(time.Millisecond), top>>20)
+	if top > maxMemory {
+		fmt.Printf("want at most %d MiB\n", maxMemory>>20)
+		os.Exit(1)
+	}
+}
+
+// peak is the most memory that this process had, as Linux tells it. (What its
+// parent is told holds the parent's own at the fork.)
+func peak() (bytes int64) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	_, _ = fmt.Sscan(rest, &bytes)
+	return bytes << 10
 }
 
 // readAll opens a disk and reads some of every file.
