@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"hash/crc32"
 
+	"golang.org/x/crypto/blake2b"
+
 	"github.com/lenscap/lenscap/internal/disk/block"
 )
 
@@ -48,7 +50,7 @@ func (c checksum) holds(data, sum []byte) bool {
 	case sumSHA256:
 		return sha256.Sum256(data) == [32]byte(sum)
 	}
-	return blake2b256(data) == [32]byte(sum)
+	return blake2b.Sum256(data) == [32]byte(sum)
 }
 
 // rawCRC32C is crc32c as the kernel calls it: seeded, not inverted.

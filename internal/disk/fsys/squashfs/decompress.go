@@ -10,6 +10,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/lenscap/lenscap/internal/disk/block"
+	"github.com/lenscap/lenscap/internal/disk/unpack"
 )
 
 // decompressor decompresses src into dst and gives how many bytes that were.
@@ -18,9 +19,6 @@ type decompressor func(dst, src []byte) (int, error)
 
 // What is wrong with compressed bytes.
 var (
-	errCut    = errors.New("the compressed bytes are cut off")
-	errLong   = errors.New("more bytes than there may be")
-	errBack   = errors.New("a match before the start")
 	errHeader = errors.New("the header of the compressed bytes is wrong")
 	errModel  = errors.New("impossible properties of the compressed bytes")
 	errSum    = errors.New("the checksum is wrong")
@@ -35,11 +33,11 @@ func newDecompressor(kind uint16) (decompressor, error) {
 	case 2:
 		return lzma, nil
 	case 3:
-		return lzo, nil
+		return unpack.LZO1X, nil
 	case 4:
 		return xz, nil
 	case 5:
-		return lz4, nil
+		return unpack.LZ4, nil
 	case 6:
 		return unzstd, nil
 	}
@@ -72,7 +70,7 @@ func inflate(dst, src []byte) (n int, err error) {
 		// The end is seen, and the checksum, only by reading on.
 		var more [1]byte
 		if _, err = io.ReadFull(i.z, more[:]); err == nil {
-			err = errLong
+			err = unpack.ErrLong
 		}
 	}
 	if errors.Is(err, io.EOF) {

@@ -1,5 +1,7 @@
 package squashfs
 
+import "github.com/lenscap/lenscap/internal/disk/unpack"
+
 // lzmaDecoder decompresses LZMA (the LZMA SDK's lzma-specification) into a
 // buffer that is its dictionary at the same time. It may be used again.
 type lzmaDecoder struct {
@@ -91,7 +93,7 @@ func forget(probs []uint16) {
 // start begins to decode bits from src.
 func (d *lzmaDecoder) start(src []byte) error {
 	if len(src) < 5 {
-		return errCut
+		return unpack.ErrCut
 	}
 	d.src, d.in, d.cut = src, 5, false
 	d.rng, d.code = 0xFFFFFFFF, uint32(src[1])<<24|uint32(src[2])<<16|uint32(src[3])<<8|uint32(src[4])
@@ -176,7 +178,7 @@ func (d *lzmaDecoder) length(l *lzmaLength, pos uint32) int {
 func (d *lzmaDecoder) run(limit int) (ended bool, err error) {
 	for d.out < limit {
 		if d.cut {
-			return false, errCut
+			return false, unpack.ErrCut
 		}
 		pos := uint32(d.out-d.dict) & d.posMask
 		if d.bit(&d.isMatch[d.state<<4|int(pos)]) == 0 {
@@ -194,14 +196,14 @@ func (d *lzmaDecoder) run(limit int) (ended bool, err error) {
 		}
 		back := int(d.rep[0]) + 1
 		if back > d.out-d.dict {
-			return false, errBack
+			return false, unpack.ErrBack
 		}
 		if d.out, err = match(d.dst[:limit], d.out, back, n); err != nil {
 			return false, err
 		}
 	}
 	if d.cut {
-		return false, errCut
+		return false, unpack.ErrCut
 	}
 	return false, nil
 }
@@ -210,10 +212,10 @@ func (d *lzmaDecoder) run(limit int) (ended bool, err error) {
 func (d *lzmaDecoder) end() error {
 	pos := uint32(d.out-d.dict) & d.posMask
 	if d.bit(&d.isMatch[d.state<<4|int(pos)]) == 0 || d.bit(&d.isRep[d.state]) != 0 {
-		return errLong
+		return unpack.ErrLong
 	}
 	if d.newMatch(pos); d.rep[0] != 0xFFFFFFFF {
-		return errLong
+		return unpack.ErrLong
 	}
 	return nil
 }
@@ -307,4 +309,20 @@ func (d *lzmaDecoder) repMatch(pos uint32) int {
 	n := d.length(&d.repLen, pos)
 	d.after(8, 11)
 	return n
+}
+
+// match copies n bytes that lie back bytes before out, which may overlap, and
+// gives where they end.
+func match(dst []byte, out, back, n int) (int, error) {
+	if back < 1 || back > out {
+		return out, unpack.ErrBack
+	}
+	if n > len(dst)-out {
+		return out, unpack.ErrLong
+	}
+	for n > 0 {
+		got := copy(dst[out:out+min(n, back)], dst[out-back:])
+		out, n, back = out+got, n-got, back+got
+	}
+	return out, nil
 }

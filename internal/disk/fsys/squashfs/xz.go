@@ -5,6 +5,8 @@ import (
 	"hash/crc32"
 	"slices"
 	"sync"
+
+	"github.com/lenscap/lenscap/internal/disk/unpack"
 )
 
 var lzmaDecoders = sync.Pool{New: func() any { return new(lzmaDecoder) }}
@@ -13,14 +15,14 @@ var lzmaDecoders = sync.Pool{New: func() any { return new(lzmaDecoder) }}
 // the dictionary, that of the data, the data.
 func lzma(dst, src []byte) (int, error) {
 	if len(src) < 13 {
-		return 0, errCut
+		return 0, unpack.ErrCut
 	}
 	limit, size := len(dst), le.Uint64(src[5:])
 	marked := size == 1<<64-1 // its end is
 	switch {
 	case marked:
 	case size > uint64(len(dst)):
-		return 0, errLong
+		return 0, unpack.ErrLong
 	default:
 		limit = int(size)
 	}
@@ -75,7 +77,7 @@ func xzCheck(kind byte, data, sum []byte) error {
 		return nil
 	}
 	if len(sum) < 4 {
-		return errCut
+		return unpack.ErrCut
 	}
 	if crc32.ChecksumIEEE(data) != le.Uint32(sum) {
 		return errSum
@@ -89,7 +91,7 @@ func xzFilters(b []byte) (filters []func([]byte), err error) {
 	number := func() (v uint64) {
 		for shift := 0; shift < 63; shift += 7 {
 			if pos >= len(b) {
-				err = errCut
+				err = unpack.ErrCut
 				return 0
 			}
 			c := b[pos]
@@ -152,7 +154,7 @@ func lzma2(dst, src []byte) (n, used int, err error) {
 				break
 			}
 			if size > len(dst)-d.out {
-				return d.out, pos, errLong
+				return d.out, pos, unpack.ErrLong
 			}
 			copy(dst[d.out:], src[pos:pos+size])
 			d.out, pos = d.out+size, pos+size
@@ -181,7 +183,7 @@ func lzma2(dst, src []byte) (n, used int, err error) {
 			break
 		}
 		if size > len(dst)-d.out {
-			return d.out, pos, errLong
+			return d.out, pos, unpack.ErrLong
 		}
 		if err := d.start(src[pos : pos+packed]); err != nil {
 			return d.out, pos, err
@@ -191,5 +193,5 @@ func lzma2(dst, src []byte) (n, used int, err error) {
 		}
 		pos += packed
 	}
-	return d.out, len(src), errCut
+	return d.out, len(src), unpack.ErrCut
 }

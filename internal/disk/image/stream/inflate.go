@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/lenscap/lenscap/internal/disk/block"
+	"github.com/lenscap/lenscap/internal/disk/unpack"
 )
 
 const (
@@ -362,7 +363,7 @@ loop:
 				err = block.Damaged("a match %d bytes back before byte %d, where %d were given", distance, in.base+int64(pos), w-d.floor)
 				break loop
 			}
-			repeat(out[w:w+length], out[w-distance:w])
+			unpack.Repeat(out[w:w+length], out[w-distance:w])
 			w += length
 		case kindEnd:
 			d.state = betweenBlocks
@@ -380,12 +381,4 @@ loop:
 	}
 	d.bits, d.n, d.w, in.pos = bits, n, w, pos
 	return err
-}
-
-// repeat fills to with what from holds, over and over.
-func repeat(to, from []byte) {
-	n := copy(to, from)
-	for n < len(to) {
-		n += copy(to[n:], to[:n])
-	}
 }

@@ -1,6 +1,9 @@
 package stream
 
-import "github.com/lenscap/lenscap/internal/disk/block"
+import (
+	"github.com/lenscap/lenscap/internal/disk/block"
+	"github.com/lenscap/lenscap/internal/disk/unpack"
+)
 
 // Numbers of LZMA's model (LZMA SDK, "LZMA specification").
 const (
@@ -119,7 +122,7 @@ func (d *lzma) chunk(n, size int) error {
 		if length > end-d.w {
 			return block.Damaged("LZMA match of %d bytes at the last %d of a chunk", length, end-d.w)
 		}
-		repeat(d.out[d.w:d.w+length], d.out[d.w-distance:d.w])
+		unpack.Repeat(d.out[d.w:d.w+length], d.out[d.w-distance:d.w])
 		d.w += length
 	}
 	if d.pos != size || d.code != 0 {

@@ -1,8 +1,8 @@
-package squashfs
+package unpack
 
-// lz4 decompresses one block (lz4 Block Format) into dst and gives how many
+// LZ4 decompresses one block (LZ4 block format) into dst and gives how many
 // bytes that were.
-func lz4(dst, src []byte) (int, error) {
+func LZ4(dst, src []byte) (int, error) {
 	in, out := 0, 0
 	// more adds to a length that its nibble could not hold.
 	more := func(n int) (int, bool) {
@@ -23,10 +23,10 @@ func lz4(dst, src []byte) (int, error) {
 		in++
 		n, ok := more(token >> 4)
 		if !ok || n > len(src)-in {
-			return out, errCut
+			return out, ErrCut
 		}
 		if n > len(dst)-out {
-			return out, errLong
+			return out, ErrLong
 		}
 		copy(dst[out:], src[in:in+n])
 		in, out = in+n, out+n
@@ -34,33 +34,17 @@ func lz4(dst, src []byte) (int, error) {
 			return out, nil // the last sequence has no match
 		}
 		if len(src)-in < 2 {
-			return out, errCut
+			return out, ErrCut
 		}
 		back := int(le.Uint16(src[in:]))
 		in += 2
 		if n, ok = more(token & 15); !ok {
-			return out, errCut
+			return out, ErrCut
 		}
 		var err error
 		if out, err = match(dst, out, back, n+4); err != nil {
 			return out, err
 		}
 	}
-	return out, errCut
-}
-
-// match copies n bytes that lie back bytes before out, which may overlap, and
-// gives where they end.
-func match(dst []byte, out, back, n int) (int, error) {
-	if back < 1 || back > out {
-		return out, errBack
-	}
-	if n > len(dst)-out {
-		return out, errLong
-	}
-	for n > 0 {
-		got := copy(dst[out:out+min(n, back)], dst[out-back:])
-		out, n, back = out+got, n-got, back+got
-	}
-	return out, nil
+	return out, ErrCut
 }
