@@ -20,7 +20,6 @@ type decompressor func(dst, src []byte) (int, error)
 // What is wrong with compressed bytes.
 var (
 	errHeader = errors.New("the header of the compressed bytes is wrong")
-	errModel  = errors.New("impossible properties of the compressed bytes")
 	errSum    = errors.New("the checksum is wrong")
 	errFilter = errors.New("a filter that is not known")
 )
@@ -31,7 +30,7 @@ func newDecompressor(kind uint16) (decompressor, error) {
 	case 1:
 		return inflate, nil
 	case 2:
-		return lzma, nil
+		return unpack.UnLZMA, nil
 	case 3:
 		return unpack.LZO1X, nil
 	case 4:

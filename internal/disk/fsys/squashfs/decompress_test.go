@@ -10,6 +10,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/lenscap/lenscap/internal/disk/disktest"
+	"github.com/lenscap/lenscap/internal/disk/unpack"
 )
 
 // sample gives bytes that compress, with what looks like machine code in them.
@@ -84,7 +85,7 @@ func of(name string) decompressor {
 	case "zstd":
 		return unzstd
 	case "lzma":
-		return lzma
+		return unpack.UnLZMA
 	}
 	return xz
 }

@@ -89,5 +89,20 @@ func (in *input) take(n int) ([]byte, error) {
 	return in.buf[in.pos-n : in.pos], nil
 }
 
+// Read implements [io.Reader].
+func (in *input) Read(p []byte) (int, error) {
+	if in.pos >= in.end {
+		if err := in.fill(); err != nil {
+			return 0, err
+		}
+		if in.pos >= in.end {
+			return 0, io.EOF
+		}
+	}
+	n := copy(p, in.buf[in.pos:in.end])
+	in.pos += n
+	return n, nil
+}
+
 // offset is the place of the next byte on the source.
 func (in *input) offset() int64 { return in.base + int64(in.pos) }

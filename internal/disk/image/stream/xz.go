@@ -55,8 +55,8 @@ func (Xz) Open(ctx context.Context, src block.Source, env *image.Env) ([]image.D
 type xzReader struct {
 	src    block.Source
 	index  []part
-	checks []byte // of each part
-	dec    *lzma2 // of the part before, whose memory is used again
+	checks []byte     // of each part
+	dec    *xzDecoder // of the part before, whose memory is used again
 }
 
 // lay puts the blocks of all streams, given from the last one back, in order.
@@ -89,7 +89,7 @@ func (x *xzReader) parts(env *image.Env) (image.Disk, error) {
 // unpack implements [unpacker].
 func (x *xzReader) unpack(i int, to io.Writer) error {
 	if x.dec == nil {
-		x.dec = &lzma2{in: newInput(x.src)}
+		x.dec = &xzDecoder{in: newInput(x.src)}
 	}
 	x.dec.in.seek(x.index[i].at)
 	_, _, err := x.dec.block(x.checks[i], x.index[i+1].off-x.index[i].off, to)
@@ -102,7 +102,7 @@ func (x *xzReader) close() {}
 // all decompresses stream after stream.
 func (x *xzReader) all(to io.Writer) error {
 	in := newInput(x.src)
-	x.dec = &lzma2{in: in}
+	x.dec = &xzDecoder{in: in}
 	for in.offset() < x.src.Size() {
 		b, err := in.take(4)
 		if err != nil {

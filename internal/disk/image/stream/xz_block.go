@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash"
 	"hash/crc32"
@@ -11,6 +12,7 @@ import (
 	"io"
 
 	"github.com/lenscap/lenscap/internal/disk/block"
+	"github.com/lenscap/lenscap/internal/disk/unpack"
 )
 
 // The checks of blocks (the .xz file format, section 2.1.1.2).
@@ -161,10 +163,31 @@ func takeAll(in *input, b []byte) error {
 	return nil
 }
 
+// maxDictionary is the largest dictionary that is given memory: that of xz -9. A
+// header may ask for 4 GiB.
+const maxDictionary = 64 << 20
+
+// xzDecoder decodes blocks from an input.
+type xzDecoder struct {
+	in    *input
+	lzma2 unpack.LZMA2
+}
+
+// lzma decodes the content of a block.
+func (d *xzDecoder) lzma(dictionary, size int64, to io.Writer) (packed, content int64, err error) {
+	if size >= 0 {
+		dictionary = min(dictionary, size)
+	}
+	if dictionary > maxDictionary {
+		return 0, 0, block.Unsupported("a dictionary of %d bytes: want at most %d", dictionary, maxDictionary)
+	}
+	return d.lzma2.Stream(d.in, to, dictionary, size)
+}
+
 // block decodes the block at the input's place and holds it to its check. size
 // is how much it holds, or below zero. The input is left behind it; stored is its
 // length without padding.
-func (d *lzma2) block(kind byte, size int64, to io.Writer) (stored, content int64, err error) {
+func (d *xzDecoder) block(kind byte, size int64, to io.Writer) (stored, content int64, err error) {
 	in := d.in
 	start := in.offset()
 	h, err := readBlockHeader(in)
@@ -182,16 +205,18 @@ func (d *lzma2) block(kind byte, size int64, to io.Writer) (stored, content int6
 		to = io.MultiWriter(to, check)
 	}
 	header := in.offset() - start
-	if err := d.begin(h.dictionary, size, to); err != nil {
+	packed, content, err := d.lzma(h.dictionary, size, to)
+	var broken unpack.Error
+	if errors.As(err, &broken) {
+		return 0, 0, block.Damaged("block at offset %d: %w", start, broken)
+	}
+	if err != nil {
 		return 0, 0, err
 	}
-	if err := d.run(); err != nil {
-		return 0, 0, err
+	if h.packed >= 0 && h.packed != packed || h.content >= 0 && h.content != content {
+		return 0, 0, block.Damaged("block at offset %d: %d bytes from %d, its header says %d from %d", start, content, packed, h.content, h.packed)
 	}
-	if h.packed >= 0 && h.packed != d.packed || h.content >= 0 && h.content != d.content {
-		return 0, 0, block.Damaged("block at offset %d: %d bytes from %d, its header says %d from %d", start, d.content, d.packed, h.content, h.packed)
-	}
-	tail := make([]byte, -d.packed&3+int64(checkSize))
+	tail := make([]byte, -packed&3+int64(checkSize))
 	if err := takeAll(in, tail); err != nil {
 		return 0, 0, err
 	}
@@ -202,5 +227,5 @@ func (d *lzma2) block(kind byte, size int64, to io.Writer) (stored, content int6
 	if check != nil && !bytes.Equal(sum(check), want) {
 		return 0, 0, block.Damaged("block at offset %d: its check does not match", start)
 	}
-	return header + d.packed + int64(checkSize), d.content, nil
+	return header + packed + int64(checkSize), content, nil
 }

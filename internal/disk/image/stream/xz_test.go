@@ -169,29 +169,3 @@ func FuzzXz(f *testing.F) {
 	f.Add(append(pipe(f, raw[:100], "xz"), pipe(f, raw[:2000], "xz", "--check=none")...))
 	f.Fuzz(func(t *testing.T, packed []byte) { fuzz(t, Xz{}, packed) })
 }
-
-// FuzzLZMA2 decodes what no checksum protects.
-func FuzzLZMA2(f *testing.F) {
-	raw := text(8, 6000)
-	for _, p := range [][]byte{pipe(f, raw, "xz", "-0"), pipe(f, raw, "xz", "--lzma2=preset=1,lc=0,lp=2,dict=4KiB")} {
-		f.Add(p[headerSize+(int(p[headerSize])+1)*4:], 1<<16)
-	}
-	f.Fuzz(func(t *testing.T, packed []byte, dictionary int) {
-		var to limited
-		d := &lzma2{in: newInput(disktest.Memory(packed))}
-		if err := d.begin(int64(dictionary&(1<<20-1)), -1, &to); err != nil {
-			t.Fatal(err)
-		}
-		_ = d.run()
-	})
-}
-
-// limited takes some bytes and no more.
-type limited int
-
-func (l *limited) Write(p []byte) (int, error) {
-	if *l += limited(len(p)); *l > 32<<20 {
-		return 0, io.ErrShortWrite
-	}
-	return len(p), nil
-}

@@ -1,9 +1,4 @@
-package stream
-
-import (
-	"github.com/lenscap/lenscap/internal/disk/block"
-	"github.com/lenscap/lenscap/internal/disk/unpack"
-)
+package unpack
 
 // Numbers of LZMA's model (LZMA SDK, "LZMA specification").
 const (
@@ -11,7 +6,6 @@ const (
 	litStates   = 7  // those after a literal
 	posStates   = 16
 	literalSize = 0x400 // 0x300 of them are used
-	maxLitBits  = 4     // LZMA2: lc + lp
 	minMatch    = 2
 )
 
@@ -30,7 +24,7 @@ type model struct {
 	special                       [128]uint16
 	align                         [16]uint16
 	length, repLength             lengthModel
-	literal                       [1 << maxLitBits][literalSize]uint16
+	literal                       [][literalSize]uint16
 }
 
 // lzma decodes LZMA symbols. What it gives lies in out, up to w; matches reach
@@ -75,60 +69,56 @@ func (d *lzma) reset() {
 		}
 		fill(l.high[:])
 	}
-	for i := range 1 << (d.lc + d.lp) {
+	if n := 1 << (d.lc + d.lp); cap(m.literal) < n {
+		m.literal = make([][literalSize]uint16, n)
+	} else {
+		m.literal = m.literal[:n]
+	}
+	for i := range m.literal {
 		fill(m.literal[i][:])
 	}
 	d.state, d.reps = 0, [4]uint32{}
 }
 
 // properties takes the byte that says how many bits of the place and of the byte
-// before choose a probability.
+// before choose a probability. The model must be reset after it.
 func (d *lzma) properties(b byte) error {
 	if b >= 9*5*5 {
-		return block.Damaged("LZMA properties %#x", b)
+		return bad("LZMA properties %#x", b)
 	}
 	d.lc, d.lp, d.pb = int(b%9), int(b/9%5), int(b/45)
-	if d.lc+d.lp > maxLitBits {
-		return block.Damaged("LZMA properties with lc %d and lp %d: want at most %d together", d.lc, d.lp, maxLitBits)
-	}
 	return nil
 }
 
-// chunk decodes one chunk of n bytes from the size bytes in d.in.
-func (d *lzma) chunk(n, size int) error {
-	clear(d.in[size : size+chunkSlack])
-	if d.in[0] != 0 {
-		return block.Damaged("LZMA chunk begins with %#x, want 0", d.in[0])
-	}
-	d.width, d.pos = 0xffffffff, 5
-	d.code = uint32(d.in[1])<<24 | uint32(d.in[2])<<16 | uint32(d.in[3])<<8 | uint32(d.in[4])
-	for end := d.w + n; d.w < end; {
-		if d.pos > size {
-			return block.Damaged("LZMA chunk of %d bytes ends early", size)
+// run decodes up to the place end of out, or to a marker of the end before it.
+func (d *lzma) run(end int) (marked bool, err error) {
+	for d.w < end {
+		if d.pos > d.size {
+			return false, ErrCut
 		}
 		place := (d.w - d.floor) & (1<<d.pb - 1)
 		if d.bit(&d.isMatch[d.state][place]) == 0 {
 			d.oneLiteral()
 			continue
 		}
-		length, err := d.match(place)
-		if err != nil {
-			return err
+		length := d.match(place)
+		if length == 0 {
+			return true, nil
 		}
 		distance := int(d.reps[0]) + 1
 		if distance > min(d.w-d.floor, d.window) {
-			return block.Damaged("LZMA match %d bytes back, where %d were given", distance, min(d.w-d.floor, d.window))
+			return false, bad("LZMA match %d bytes back, where %d were given", distance, min(d.w-d.floor, d.window))
 		}
 		if length > end-d.w {
-			return block.Damaged("LZMA match of %d bytes at the last %d of a chunk", length, end-d.w)
+			return false, bad("LZMA match of %d bytes at the last %d", length, end-d.w)
 		}
-		unpack.Repeat(d.out[d.w:d.w+length], d.out[d.w-distance:d.w])
+		Repeat(d.out[d.w:d.w+length], d.out[d.w-distance:d.w])
 		d.w += length
 	}
-	if d.pos != size || d.code != 0 {
-		return block.Damaged("LZMA chunk of %d bytes ends at byte %d with %#x left", size, d.pos, d.code)
+	if d.pos > d.size {
+		return false, ErrCut
 	}
-	return nil
+	return false, nil
 }
 
 // literalNext is the state after a literal.
@@ -142,8 +132,8 @@ func (d *lzma) oneLiteral() {
 		before = int(d.out[d.w-1])
 	}
 	place := d.w - d.floor
-	probs := &d.literal[(place&(1<<d.lp-1)<<d.lc|before>>(8-d.lc))&(1<<maxLitBits-1)]
-	width, code, pos, in := d.width, d.code, d.pos, &d.in
+	probs := &d.literal[place&(1<<d.lp-1)<<d.lc|before>>(8-d.lc)]
+	width, code, pos, in := d.width, d.code, d.pos, d.in
 	v, match, offset := uint32(1), uint32(0), uint32(0)
 	if d.state >= litStates { // the byte that the last match would have gone on with
 		if back := int(d.reps[0]) + 1; back <= d.w-d.floor {
@@ -181,8 +171,9 @@ func (d *lzma) oneLiteral() {
 	d.state = literalNext[d.state]
 }
 
-// match decodes a match's length; its distance becomes the first of reps.
-func (d *lzma) match(place int) (length int, err error) {
+// match decodes a match's length; its distance becomes the first of reps. The
+// marker of the end gives 0.
+func (d *lzma) match(place int) (length int) {
 	literal := d.state < litStates
 	if d.bit(&d.isRep[d.state]) == 0 {
 		d.reps[3], d.reps[2], d.reps[1] = d.reps[2], d.reps[1], d.reps[0]
@@ -190,14 +181,14 @@ func (d *lzma) match(place int) (length int, err error) {
 		d.reps[0] = d.distance(min(length, 5) - minMatch)
 		d.state = after(literal, 7, 10)
 		if d.reps[0] == 0xffffffff {
-			return 0, block.Damaged("LZMA end marker in a chunk")
+			return 0
 		}
-		return length, nil
+		return length
 	}
 	if d.bit(&d.isRep0[d.state]) == 0 {
 		if d.bit(&d.isRep0Long[d.state][place]) == 0 {
 			d.state = after(literal, 9, 11)
-			return 1, nil
+			return 1
 		}
 	} else {
 		distance := d.reps[1]
@@ -212,7 +203,7 @@ func (d *lzma) match(place int) (length int, err error) {
 	}
 	length = d.lengthOf(&d.repLength, place)
 	d.state = after(literal, 8, 11)
-	return length, nil
+	return length
 }
 
 func after(literal bool, yes, no int) int {

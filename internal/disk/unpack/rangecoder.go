@@ -1,4 +1,4 @@
-package stream
+package unpack
 
 // The range coder of LZMA: each bit by a probability that adapts (LZMA SDK,
 // "LZMA specification").
@@ -13,11 +13,35 @@ const (
 	chunkSlack = 64
 )
 
-// rangeDecoder decodes the bits of one chunk.
+// rangeDecoder decodes the bits of the first size bytes of in, behind which
+// there are chunkSlack more.
 type rangeDecoder struct {
 	width, code uint32
-	pos         int
-	in          [chunkSize + chunkSlack]byte
+	pos, size   int
+	in          []byte
+}
+
+// room makes in hold size bytes. They are to be filled before start.
+func (r *rangeDecoder) room(size int) []byte {
+	if n := max(size, chunkSize) + chunkSlack; len(r.in) < n {
+		r.in = make([]byte, n)
+	}
+	r.size = size
+	return r.in[:size]
+}
+
+// start begins to decode what in holds.
+func (r *rangeDecoder) start() error {
+	clear(r.in[r.size : r.size+chunkSlack])
+	if r.size < 5 {
+		return ErrCut
+	}
+	if r.in[0] != 0 {
+		return bad("LZMA begins with %#x, want 0", r.in[0])
+	}
+	r.width, r.pos = 0xffffffff, 5
+	r.code = uint32(r.in[1])<<24 | uint32(r.in[2])<<16 | uint32(r.in[3])<<8 | uint32(r.in[4])
+	return nil
 }
 
 // bit decodes a bit and adapts its probability.
