@@ -1,40 +1,10 @@
 package btrfs
 
-import "errors"
+import (
+	"errors"
 
-// Tables of GF(2^8) with the polynomial 0x11D and the generator 2.
-var gfExp, gfLog = func() (exp [512]byte, log [256]byte) {
-	x := 1
-	for i := range 255 {
-		exp[i], exp[i+255] = byte(x), byte(x)
-		log[x] = byte(i)
-		if x <<= 1; x > 255 {
-			x ^= 0x11D
-		}
-	}
-	return exp, log
-}()
-
-// gfScale multiplies each byte of p by 2^power.
-func gfScale(p []byte, power int) {
-	power %= 255
-	if power == 0 {
-		return
-	}
-	var table [256]byte
-	for i := 1; i < 256; i++ {
-		table[i] = gfExp[int(gfLog[i])+power]
-	}
-	for i, b := range p {
-		p[i] = table[b]
-	}
-}
-
-func xor(dst, src []byte) {
-	for i, b := range src {
-		dst[i] ^= b
-	}
-}
+	"github.com/lenscap/lenscap/internal/disk/gf256"
+)
 
 // rebuild computes p from the other units of its row. Copy 1 takes what is at
 // p itself for bad, copy 2 the P parity as well, the copies after that instead
@@ -65,9 +35,8 @@ func (c *chunk) rebuild(p []byte, at place, copyNr int) error {
 			other = d
 			continue
 		}
-		xor(sumP, buf)
-		gfScale(buf, d)
-		xor(sumQ, buf)
+		gf256.AddMul(sumP, buf, 1)
+		gf256.AddMul(sumQ, buf, gf256.Pow(d))
 	}
 	havePar := [2]bool{}
 	var failed error
@@ -79,15 +48,15 @@ func (c *chunk) rebuild(p []byte, at place, copyNr int) error {
 			failed = errors.Join(failed, err)
 			continue
 		}
-		xor(sum, buf)
+		gf256.AddMul(sum, buf, 1)
 		havePar[i] = true
 	}
 	switch {
 	case other < 0 && havePar[0]:
 		copy(p, sumP)
 	case other < 0 && havePar[1]:
-		copy(p, sumQ)
-		gfScale(p, 255-at.column%255)
+		clear(p)
+		gf256.AddMul(p, sumQ, gf256.Inv(gf256.Pow(at.column)))
 	case other >= 0 && havePar[0] && havePar[1]:
 		solveTwo(p, sumP, sumQ, at.column, other)
 	case failed != nil:
@@ -101,9 +70,9 @@ func (c *chunk) rebuild(p []byte, at place, copyNr int) error {
 // solveTwo finds the unit x of two lost ones: P = x + y and Q = x·2^a + y·2^b,
 // so x = (Q + P·2^b) / (2^a + 2^b).
 func solveTwo(out, sumP, sumQ []byte, a, b int) {
-	copy(out, sumP)
-	gfScale(out, b)
-	xor(out, sumQ)
 	// Columns are fewer than 255, so the divisor is not zero.
-	gfScale(out, 255-int(gfLog[gfExp[a%255]^gfExp[b%255]]))
+	part := gf256.Inv(gf256.Pow(a) ^ gf256.Pow(b))
+	clear(out)
+	gf256.AddMul(out, sumP, gf256.Mul(gf256.Pow(b), part))
+	gf256.AddMul(out, sumQ, part)
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/lenscap/lenscap/internal/disk/block"
+	"github.com/lenscap/lenscap/internal/disk/gf256"
 )
 
 const (
@@ -55,7 +56,7 @@ retry:
 				out[s.member] = true // try without it
 				continue retry
 			}
-			addMul(p, tmp, s.factor)
+			gf256.AddMul(p, tmp, s.factor)
 		}
 		return n, nil
 	}
@@ -116,7 +117,7 @@ func (a *Array) rows(p []byte, off int64) (int, error) {
 		}
 		clear(to)
 		for _, s := range list {
-			addMul(to, chunkOf(s.member, row), s.factor)
+			gf256.AddMul(to, chunkOf(s.member, row), s.factor)
 		}
 	}
 	return int(count * wide), nil

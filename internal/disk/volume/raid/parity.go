@@ -1,6 +1,9 @@
 package raid
 
-import "github.com/lenscap/lenscap/internal/disk/block"
+import (
+	"github.com/lenscap/lenscap/internal/disk/block"
+	"github.com/lenscap/lenscap/internal/disk/gf256"
+)
 
 // Parity makes an array of members, of each of which length bytes are used, in
 // chunks of the given bytes, with one or two parities in each row: RAID 4, 5
@@ -80,12 +83,12 @@ func (g *parity) shares(row int64, d int, out func(member int) bool, buf []share
 	switch {
 	case other >= 0 && haveP && haveQ:
 		x, y := g.weight(self, p, q), g.weight(other, p, q)
-		ofQ = gfInv(x ^ y)
-		ofP = gfMul(y, ofQ)
+		ofQ = gf256.Inv(x ^ y)
+		ofP = gf256.Mul(y, ofQ)
 	case other >= 0 || !haveP && !haveQ:
 		return nil, false
 	case !haveP:
-		ofP, ofQ = 0, gfInv(g.weight(self, p, q))
+		ofP, ofQ = 0, gf256.Inv(g.weight(self, p, q))
 	}
 	list = buf[:0]
 	if ofP != 0 {
@@ -101,7 +104,7 @@ func (g *parity) shares(row int64, d int, out func(member int) bool, buf []share
 		}
 		factor := ofP
 		if ofQ != 0 {
-			factor ^= gfMul(ofQ, g.weight(m, p, q))
+			factor ^= gf256.Mul(ofQ, g.weight(m, p, q))
 		}
 		if factor != 0 {
 			list = append(list, share{m, factor})
@@ -112,5 +115,5 @@ func (g *parity) shares(row int64, d int, out func(member int) bool, buf []share
 
 // weight is a data member's factor in the second parity.
 func (g *parity) weight(member, p, q int) byte {
-	return gfPow(g.layout.power(member, p, q, g.disks))
+	return gf256.Pow(g.layout.power(member, p, q, g.disks))
 }
