@@ -115,11 +115,11 @@ func TestLZMA(t *testing.T) {
 // FuzzLZMA2 decodes what no checksum protects, whole and as a stream: that gives
 // the same.
 func FuzzLZMA2(f *testing.F) {
-	plain := sample(6000)
+	plain := sample(800)
 	f.Add(raw(f, plain, "preset=0"))
 	f.Add(raw(f, plain, "preset=1,lc=0,lp=2,dict=4KiB"))
 	f.Fuzz(func(t *testing.T, packed []byte) {
-		const most = 1 << 20
+		const most = 64 << 10
 		into := make([]byte, most+1)
 		into[most] = 0xaa
 		n, used, err := unpack.UnLZMA2(into[:most:most], packed)
@@ -137,11 +137,11 @@ func FuzzLZMA2(f *testing.F) {
 
 // FuzzWindow decodes with a dictionary that is smaller than the content.
 func FuzzWindow(f *testing.F) {
-	f.Add(raw(f, sample(6000), "preset=0"), 1<<12)
+	f.Add(raw(f, sample(800), "preset=0"), 1<<12)
 	f.Fuzz(func(t *testing.T, packed []byte, dictionary int) {
 		var to limited
 		var d unpack.LZMA2
-		_, n, err := d.Stream(bytes.NewReader(packed), &to, int64(dictionary&(1<<20-1)), -1)
+		_, n, err := d.Stream(bytes.NewReader(packed), &to, int64(dictionary&(1<<16-1)), -1)
 		if n > int64(to) {
 			t.Errorf("%d bytes, %d came, %v", n, to, err)
 		}
