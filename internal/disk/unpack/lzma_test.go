@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,7 +60,7 @@ func TestLZMA2(t *testing.T) {
 		packed := raw(t, plain, options)
 		into := make([]byte, len(plain)+10)
 		for _, room := range []int{0, 10} {
-			n, used, err := unpack.UnLZMA2(into[:len(plain)+room], append(packed[:len(packed):len(packed)], "rest"...))
+			n, used, err := unpack.UnLZMA2(into[:len(plain)+room], append(slices.Clip(packed), "rest"...))
 			if err != nil || used != len(packed) || !bytes.Equal(into[:n], plain) {
 				t.Errorf("%s: %d bytes from %d, %v, or other ones", options, n, used, err)
 			}

@@ -206,8 +206,7 @@ func (d *xzDecoder) block(kind byte, size int64, to io.Writer) (stored, content 
 	}
 	header := in.offset() - start
 	packed, content, err := d.lzma(h.dictionary, size, to)
-	var broken unpack.Error
-	if errors.As(err, &broken) {
+	if broken, ok := errors.AsType[unpack.Error](err); ok {
 		return 0, 0, block.Damaged("block at offset %d: %w", start, broken)
 	}
 	if err != nil {
