@@ -2,7 +2,6 @@ package btrfs
 
 import (
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/lenscap/lenscap/internal/disk/block"
@@ -98,7 +97,7 @@ func (in inode) fail(err error) error {
 // want checks the type.
 func (in inode) want(kind uint32, name string) error {
 	if !in.is(kind) {
-		return in.fail(fmt.Errorf("want a %s, found %s", name, fsys.TypeName(fileMode(in.mode()))))
+		return in.fail(fmt.Errorf("want a %s, found %s", name, fsys.TypeName(fsys.UnixMode(in.mode()))))
 	}
 	return nil
 }
@@ -125,7 +124,7 @@ func (in inode) stat(id fsys.ID) (fsys.Stat, error) {
 		return fsys.Stat{}, in.fail(block.Damaged("size %d", in.size()))
 	}
 	st := fsys.Stat{
-		ID: id, Mode: fileMode(in.mode()), Size: int64(in.size()),
+		ID: id, Mode: fsys.UnixMode(in.mode()), Size: int64(in.size()),
 		Links: le.Uint32(b[40:]), UID: le.Uint32(b[44:]), GID: le.Uint32(b[48:]),
 		Accessed: timeAt(b[112:]), Changed: timeAt(b[124:]), Modified: timeAt(b[136:]),
 	}
@@ -143,36 +142,4 @@ func timeAt(b []byte) time.Time {
 		return time.Time{}
 	}
 	return time.Unix(sec, min(nsec, 999_999_999)).UTC()
-}
-
-// fileMode turns a mode into Go's.
-func fileMode(m uint32) fs.FileMode {
-	mode := fs.FileMode(m & 0o777)
-	switch m & modeType {
-	case 0x1000:
-		mode |= fs.ModeNamedPipe
-	case 0x2000:
-		mode |= fs.ModeDevice | fs.ModeCharDevice
-	case modeDir:
-		mode |= fs.ModeDir
-	case 0x6000:
-		mode |= fs.ModeDevice
-	case modeFile:
-	case modeLink:
-		mode |= fs.ModeSymlink
-	case 0xC000:
-		mode |= fs.ModeSocket
-	default:
-		mode |= fs.ModeIrregular
-	}
-	if m&0x800 != 0 {
-		mode |= fs.ModeSetuid
-	}
-	if m&0x400 != 0 {
-		mode |= fs.ModeSetgid
-	}
-	if m&0x200 != 0 {
-		mode |= fs.ModeSticky
-	}
-	return mode
 }

@@ -15,7 +15,7 @@ func (t *tree) Open(id fsys.ID) (fsys.Data, error) {
 	}
 	switch {
 	case in.mode()&0xF000 != 0x8000:
-		return nil, fmt.Errorf("inode %d: want a regular file, found %s", in.num, fsys.TypeName(fileMode(in.mode())))
+		return nil, fmt.Errorf("inode %d: want a regular file, found %s", in.num, fsys.TypeName(fsys.UnixMode(uint32(in.mode()))))
 	case in.has(flagEncrypt):
 		return nil, fmt.Errorf("inode %d: %w", in.num, block.ErrEncrypted)
 	}
@@ -127,7 +127,7 @@ func (t *tree) ReadLink(id fsys.ID) (string, error) {
 	size := in.size(&t.sb)
 	switch {
 	case in.mode()&0xF000 != 0xA000:
-		return "", fmt.Errorf("inode %d: want a symbolic link, found %s", in.num, fsys.TypeName(fileMode(in.mode())))
+		return "", fmt.Errorf("inode %d: want a symbolic link, found %s", in.num, fsys.TypeName(fsys.UnixMode(uint32(in.mode()))))
 	case in.has(flagEncrypt):
 		return "", fmt.Errorf("inode %d: target: %w", in.num, block.ErrEncrypted)
 	case size > uint64(t.sb.blockSize):

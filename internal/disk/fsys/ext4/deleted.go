@@ -302,9 +302,9 @@ func (u *undelete) left(data fsys.Data) fsys.RemovedState {
 
 // entryMode turns a directory entry's file type into a mode.
 func entryMode(kind byte) fs.FileMode {
-	types := [...]uint16{0x8000, 0x8000, 0x4000, 0x2000, 0x6000, 0x1000, 0xC000, 0xA000}
+	types := [...]uint32{0x8000, 0x8000, 0x4000, 0x2000, 0x6000, 0x1000, 0xC000, 0xA000}
 	if int(kind) >= len(types) {
 		kind = 0
 	}
-	return fileMode(types[kind])
+	return fsys.UnixMode(types[kind])
 }

@@ -16,7 +16,7 @@ func (t *tree) List(id fsys.ID, yield func(fsys.Entry) bool) error {
 	case err != nil:
 		return err
 	case in.mode()&0xF000 != 0x4000:
-		return fmt.Errorf("inode %d: want a directory, found %s", in.num, fsys.TypeName(fileMode(in.mode())))
+		return fmt.Errorf("inode %d: want a directory, found %s", in.num, fsys.TypeName(fsys.UnixMode(uint32(in.mode()))))
 	case in.has(flagEncrypt):
 		return fmt.Errorf("inode %d: names: %w", in.num, block.ErrEncrypted)
 	case in.has(flagInlineData):

@@ -2,7 +2,6 @@ package ext4
 
 import (
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/lenscap/lenscap/internal/disk/fsys"
@@ -88,38 +87,6 @@ func (in inode) time(at, extraAt int) time.Time {
 	return time.Unix(sec, min(nsec, 999_999_999)).UTC()
 }
 
-// fileMode turns i_mode into Go's.
-func fileMode(m uint16) fs.FileMode {
-	mode := fs.FileMode(m & 0o777)
-	switch m & 0xF000 {
-	case 0x1000:
-		mode |= fs.ModeNamedPipe
-	case 0x2000:
-		mode |= fs.ModeDevice | fs.ModeCharDevice
-	case 0x4000:
-		mode |= fs.ModeDir
-	case 0x6000:
-		mode |= fs.ModeDevice
-	case 0x8000:
-	case 0xA000:
-		mode |= fs.ModeSymlink
-	case 0xC000:
-		mode |= fs.ModeSocket
-	default:
-		mode |= fs.ModeIrregular
-	}
-	if m&0x800 != 0 {
-		mode |= fs.ModeSetuid
-	}
-	if m&0x400 != 0 {
-		mode |= fs.ModeSetgid
-	}
-	if m&0x200 != 0 {
-		mode |= fs.ModeSticky
-	}
-	return mode
-}
-
 // Stat implements [fsys.Tree].
 func (t *tree) Stat(id fsys.ID) (fsys.Stat, error) {
 	in, err := t.inode(id)
@@ -135,7 +102,7 @@ func (t *tree) stat(in inode) (fsys.Stat, error) {
 		return fsys.Stat{}, damaged("inode %d: size %d", in.num, size)
 	}
 	st := fsys.Stat{
-		ID: fsys.ID(in.num), Mode: fileMode(in.mode()), Size: int64(size),
+		ID: fsys.ID(in.num), Mode: fsys.UnixMode(uint32(in.mode())), Size: int64(size),
 		UID:      uint32(le.Uint16(in.raw[2:])) | uint32(le.Uint16(in.raw[0x78:]))<<16,
 		GID:      uint32(le.Uint16(in.raw[0x18:])) | uint32(le.Uint16(in.raw[0x7A:]))<<16,
 		Links:    uint32(le.Uint16(in.raw[0x1A:])),

@@ -195,7 +195,7 @@ func (l *target) add(b []byte) {
 // stat puts what Rock Ridge says over what the record says.
 func (x *rock) stat(st *fsys.Stat) {
 	if x.hasMode {
-		st.Mode, st.Links, st.UID, st.GID = fileMode(x.mode), x.links, x.uid, x.gid
+		st.Mode, st.Links, st.UID, st.GID = fsys.UnixMode(x.mode), x.links, x.uid, x.gid
 	}
 	for _, v := range []struct{ to, from *time.Time }{
 		{&st.Modified, &x.modified}, {&st.Accessed, &x.accessed}, {&st.Changed, &x.changed}, {&st.Created, &x.created},
@@ -210,36 +210,4 @@ func (x *rock) stat(st *fsys.Stat) {
 	if st.Mode&fs.ModeSymlink != 0 {
 		st.Size = int64(len(x.target.text))
 	}
-}
-
-// fileMode turns a POSIX mode into Go's.
-func fileMode(m uint32) fs.FileMode {
-	mode := fs.FileMode(m & 0o777)
-	switch m & 0xF000 {
-	case 0x1000:
-		mode |= fs.ModeNamedPipe
-	case 0x2000:
-		mode |= fs.ModeDevice | fs.ModeCharDevice
-	case 0x4000:
-		mode |= fs.ModeDir
-	case 0x6000:
-		mode |= fs.ModeDevice
-	case 0x8000:
-	case 0xA000:
-		mode |= fs.ModeSymlink
-	case 0xC000:
-		mode |= fs.ModeSocket
-	default:
-		mode |= fs.ModeIrregular
-	}
-	if m&0x800 != 0 {
-		mode |= fs.ModeSetuid
-	}
-	if m&0x400 != 0 {
-		mode |= fs.ModeSetgid
-	}
-	if m&0x200 != 0 {
-		mode |= fs.ModeSticky
-	}
-	return mode
 }

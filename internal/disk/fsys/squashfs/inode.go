@@ -135,33 +135,14 @@ func linkAttributes(c cursor, target uint64) (uint32, error) {
 	return le.Uint32(b), nil
 }
 
+// unixTypes are the kinds of nodes as a Unix mode has them.
+var unixTypes = [...]uint32{
+	typeDir: 0x4000, typeFile: 0x8000, typeLink: 0xA000, typeBlock: 0x6000, typeChar: 0x2000, typeFIFO: 0x1000, typeSocket: 0xC000,
+}
+
 // fileMode turns type and mode into Go's.
 func (in *inode) fileMode() fs.FileMode {
-	mode := fs.FileMode(in.mode & 0o777)
-	switch in.kind {
-	case typeDir:
-		mode |= fs.ModeDir
-	case typeLink:
-		mode |= fs.ModeSymlink
-	case typeBlock:
-		mode |= fs.ModeDevice
-	case typeChar:
-		mode |= fs.ModeDevice | fs.ModeCharDevice
-	case typeFIFO:
-		mode |= fs.ModeNamedPipe
-	case typeSocket:
-		mode |= fs.ModeSocket
-	}
-	if in.mode&0o4000 != 0 {
-		mode |= fs.ModeSetuid
-	}
-	if in.mode&0o2000 != 0 {
-		mode |= fs.ModeSetgid
-	}
-	if in.mode&0o1000 != 0 {
-		mode |= fs.ModeSticky
-	}
-	return mode
+	return fsys.UnixMode(uint32(in.mode&0o7777) | unixTypes[in.kind])
 }
 
 // Stat implements [fsys.Tree].

@@ -2,7 +2,6 @@ package xfs
 
 import (
 	"fmt"
-	"io/fs"
 	"sync/atomic"
 	"time"
 
@@ -128,38 +127,6 @@ func (in inode) time(at int) time.Time {
 	return time.Unix(int64(sec), int64(min(nsec, 999_999_999))).UTC()
 }
 
-// fileMode turns di_mode into Go's.
-func fileMode(m uint16) fs.FileMode {
-	mode := fs.FileMode(m & 0o777)
-	switch m & 0xF000 {
-	case 0x1000:
-		mode |= fs.ModeNamedPipe
-	case 0x2000:
-		mode |= fs.ModeDevice | fs.ModeCharDevice
-	case 0x4000:
-		mode |= fs.ModeDir
-	case 0x6000:
-		mode |= fs.ModeDevice
-	case 0x8000:
-	case 0xA000:
-		mode |= fs.ModeSymlink
-	case 0xC000:
-		mode |= fs.ModeSocket
-	default:
-		mode |= fs.ModeIrregular
-	}
-	if m&0x800 != 0 {
-		mode |= fs.ModeSetuid
-	}
-	if m&0x400 != 0 {
-		mode |= fs.ModeSetgid
-	}
-	if m&0x200 != 0 {
-		mode |= fs.ModeSticky
-	}
-	return mode
-}
-
 // Stat implements [fsys.Tree].
 func (t *tree) Stat(id fsys.ID) (fsys.Stat, error) {
 	in, err := t.inode(id)
@@ -170,7 +137,7 @@ func (t *tree) Stat(id fsys.ID) (fsys.Stat, error) {
 		return fsys.Stat{}, block.Damaged("inode %d: size %d", in.num, in.size())
 	}
 	st := fsys.Stat{
-		ID: id, Mode: fileMode(in.mode()), Size: int64(in.size()),
+		ID: id, Mode: fsys.UnixMode(uint32(in.mode())), Size: int64(in.size()),
 		UID: be.Uint32(in.raw[8:]), GID: be.Uint32(in.raw[12:]), Links: in.links(),
 		Accessed: in.time(32), Modified: in.time(40), Changed: in.time(48),
 	}
@@ -182,5 +149,5 @@ func (t *tree) Stat(id fsys.ID) (fsys.Stat, error) {
 
 // wrongType says that an inode is not what it was taken for.
 func (in inode) wrongType(want string) error {
-	return fmt.Errorf("inode %d: want a %s, found %s", in.num, want, fsys.TypeName(fileMode(in.mode())))
+	return fmt.Errorf("inode %d: want a %s, found %s", in.num, want, fsys.TypeName(fsys.UnixMode(uint32(in.mode()))))
 }
