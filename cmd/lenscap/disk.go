@@ -48,13 +48,13 @@ func (a *app) withDisk(ctx context.Context, name string, f targetFlags, fn func(
 // complete says aloud when volumes were not shown in full: exit code 4.
 func (a *app) complete(d *disk.Disk) error {
 	for _, n := range d.Notes {
-		a.hint(t("note: %s", "注意：%s"), n)
+		a.hint(t("note: %s", "注意：%s"), disk.Visible(n))
 	}
 	for _, v := range d.Volumes {
 		if v.Whole() {
 			continue
 		}
-		a.hint(t("note: volume %s (%s): %s %s", "注意：卷 %s（%s）：%s %s"), v.Name, v.Type, v.State, v.Note)
+		a.hint(t("note: volume %s (%s): %s %s", "注意：卷 %s（%s）：%s %s"), disk.Visible(v.Name), v.Type, v.State, disk.Visible(v.Note))
 	}
 	if !d.Whole() {
 		return exit(exitUnread)
@@ -82,7 +82,7 @@ func (a *app) diskInfo(f *targetFlags) *cobra.Command {
 				}
 				rows := [][]string{{"VOLUME", "TYPE", "STATE", "OFFSET", "SIZE", "LABEL", "NOTE"}}
 				for _, v := range d.Volumes {
-					label, _ := disk.Printable(v.Label)
+					label := disk.Visible(v.Label)
 					offset := "-"
 					if v.Offset >= 0 {
 						offset = fmt.Sprint(v.Offset)
@@ -91,7 +91,7 @@ func (a *app) diskInfo(f *targetFlags) *cobra.Command {
 					if len(v.Members) > 0 {
 						note = strings.Trim(a.say(t("made of ", "由以下卷组成："))+strings.Join(v.Members, ", ")+"; "+note, "; ")
 					}
-					rows = append(rows, []string{v.Name, v.Type, string(v.State), offset, fmt.Sprint(v.Size), label, note})
+					rows = append(rows, []string{disk.Visible(v.Name), v.Type, string(v.State), offset, fmt.Sprint(v.Size), label, disk.Visible(note)})
 				}
 				if d.Format != "" {
 					if _, err := fmt.Fprintf(a.out, a.say(t("image: %s\n", "镜像格式：%s\n")), d.Format); err != nil {
@@ -156,11 +156,11 @@ func (a *app) diskList(f *targetFlags) *cobra.Command {
 					if l.Error != "" {
 						lost++
 					}
-					name := l.Volume + ":" + l.Path
-					if l.Target != "" {
-						name += " -> " + l.Target
+					name := disk.Visible(l.Volume + ":" + e.Absolute())
+					if e.Target != "" {
+						name += " -> " + disk.Visible(e.Target)
 					}
-					_, err := fmt.Fprintf(a.out, "%s %10d %s %s %s\n", e.Mode, e.Size, e.Modified.UTC().Format("2006-01-02 15:04"), name, l.Error)
+					_, err := fmt.Fprintf(a.out, "%s %10d %s %s %s\n", e.Mode, e.Size, e.Modified.UTC().Format("2006-01-02 15:04"), name, disk.Visible(l.Error))
 					return err
 				}
 				if err := walk(c.Context(), d, volume, path, show); err != nil {
@@ -186,7 +186,7 @@ func (a *app) listDeleted(ctx context.Context, d *disk.Disk, name, path string) 
 		if !g.At.IsZero() {
 			when = g.At.UTC().Format("2006-01-02 15:04")
 		}
-		text, _ := disk.Printable("/" + g.Path)
+		text := disk.Visible("/" + g.Path)
 		_, err := fmt.Fprintf(a.out, "%s %10d %s %-5s %s:%s\n", g.Mode, g.Size, when, g.State, g.Volume.Name, text)
 		return err
 	}
@@ -296,13 +296,19 @@ func (a *app) diskExtract(f *targetFlags) *cobra.Command {
 					got, err = d.Extract(c.Context(), volume, path, into, links)
 				}
 				if err != nil {
-					return err
+					return fmt.Errorf("extract, after %d files and %d folders: %w", got.Files, got.Dirs, err)
 				}
 				a.hint(t("%d files, %d folders, %d links, %d bytes", "%d 个文件，%d 个目录，%d 个链接，%d 字节"), got.Files, got.Dirs, got.Links, got.Bytes)
-				for _, s := range got.Skipped {
-					a.hint(t("left out: %s", "已跳过：%s"), s)
+				if got.LinksLeft+got.Special > 0 {
+					a.hint(t("not made: %d symbolic links (--links makes them), %d devices, pipes and sockets", "未创建：%d 个符号链接（用 --links 创建），%d 个设备、管道和套接字"), got.LinksLeft, got.Special)
 				}
-				return unread(len(got.Skipped))
+				for _, s := range got.Skipped {
+					a.hint(t("left out: %s", "已跳过：%s"), disk.Visible(s))
+				}
+				if more := got.Lost - len(got.Skipped); more > 0 {
+					a.hint(t("left out: %d more", "另外跳过 %d 个"), more)
+				}
+				return unread(got.Lost)
 			})
 		},
 	}

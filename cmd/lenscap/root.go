@@ -72,7 +72,31 @@ func (a *app) root() *cobra.Command {
 	)
 	a.translate(root)
 	argsAreUsage(root)
+	groupsTakeCommands(root)
 	return root
+}
+
+// groupsTakeCommands makes a word that is no command of a group a usage error
+// that names the nearest ones.
+func groupsTakeCommands(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		groupsTakeCommands(sub)
+	}
+	if !c.HasSubCommands() || c.Runnable() {
+		return
+	}
+	c.Args = cobra.ArbitraryArgs
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return c.Help()
+		}
+		c.SuggestionsMinimumDistance = 2
+		err := fmt.Errorf("unknown command %q for %q", args[0], c.CommandPath())
+		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+			err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, ", "))
+		}
+		return usageError{err}
+	}
 }
 
 // argsAreUsage makes a wrong number of arguments a usage error everywhere.

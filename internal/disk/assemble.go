@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/lenscap/lenscap/internal/disk/block"
 	"github.com/lenscap/lenscap/internal/disk/fsys"
@@ -75,6 +76,9 @@ func (a *assembly) images(sources []block.Source) error {
 	}
 	limit = max(limit/int64(len(d.images)), int64(chunk))
 	for i, img := range d.images {
+		if img.Size() == 0 {
+			a.note("", true, "it is empty: 0 bytes")
+		}
 		cached, err := block.NewCache(img.Source, chunk, limit)
 		if err != nil {
 			return err
@@ -222,12 +226,16 @@ func (a *assembly) disc(v Volume) error {
 // probe asks the managers whether a source is a member of their sets.
 func (a *assembly) probe(v Volume) (bool, error) {
 	for _, m := range a.opts.Managers {
-		got, err := m.Probe(a.ctx, v.Source)
+		src := &watched{Source: v.Source}
+		got, err := m.Probe(a.ctx, src)
 		if errors.Is(err, block.ErrNotThis) {
 			continue
 		}
 		if a.ctx.Err() != nil {
 			return false, a.ctx.Err()
+		}
+		if err != nil && src.failed.Load() {
+			continue // bytes that can't be read are no sign of a member
 		}
 		if v.Name == "" {
 			v.Name = "whole"
@@ -318,19 +326,25 @@ func cmpOr(a, b string) string {
 // is not nil only when ctx ended.
 func (a *assembly) open(v Volume) error {
 	v.Type, v.State = "unknown", Unsupported
+	var unread error // bytes that can't be read are no sign of a file system
 	for _, drv := range a.opts.Drivers {
+		src := &watched{Source: v.Source}
 		if pool, ok := drv.(fsys.Pool); ok {
 			if found, err := a.pool(v, drv, pool); found || err != nil {
 				return err
 			}
 			continue
 		}
-		tree, err := drv.Open(a.ctx, v.Source)
+		tree, err := drv.Open(a.ctx, src)
 		if errors.Is(err, block.ErrNotThis) {
 			continue
 		}
 		if a.ctx.Err() != nil {
 			return a.ctx.Err()
+		}
+		if err != nil && src.failed.Load() {
+			unread = err
+			continue
 		}
 		if err != nil {
 			v.fail(drv.Name(), err)
@@ -340,10 +354,34 @@ func (a *assembly) open(v Volume) error {
 		}
 		return nil
 	}
-	err := v.name(a.ctx, v.Source)
+	err := v.name(a.ctx, v.Source, unread)
 	a.add(v)
 	return err
 }
+
+// watched is a source that notes whether a read of it failed.
+type watched struct {
+	block.Source
+	failed atomic.Bool
+}
+
+func (w *watched) ReadAt(p []byte, off int64) (int, error) {
+	n, err := w.Source.ReadAt(p, off)
+	if n < len(p) && off >= 0 && off <= w.Size()-int64(len(p)) {
+		w.failed.Store(true)
+	}
+	return n, err
+}
+
+func (w *watched) Extents(ctx context.Context) ([]block.Extent, error) {
+	return block.Extents(ctx, w.Source)
+}
+
+func (w *watched) Prefetch(ctx context.Context, ranges []block.Extent) error {
+	return block.Prefetch(ctx, w.Source, ranges)
+}
+
+func (w *watched) Locate(off int64) int64 { return block.Locate(w.Source, off) }
 
 // pool notes a device of a file system that may span several.
 func (a *assembly) pool(v Volume, drv fsys.Driver, pool fsys.Pool) (bool, error) {
@@ -468,12 +506,18 @@ func join(a, b string) string {
 	return a + "; " + b
 }
 
-// name recognises a volume that no driver reads.
-func (v *Volume) name(ctx context.Context, src block.Source) error {
+// name recognises a volume that no driver reads. unread is why a driver could
+// not tell, if so.
+func (v *Volume) name(ctx context.Context, src block.Source, unread error) error {
 	kind, state, ok, err := recognise(src)
+	if err == nil {
+		err = unread
+	}
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case ok && err != nil && state != Encrypted:
+		v.fail(kind, err)
 	case err != nil:
 		v.fail("unknown", err)
 	case ok:

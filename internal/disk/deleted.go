@@ -72,7 +72,12 @@ func (x extraction) deleted(g Gone) error {
 	path := e.Path
 	for n := 1; n < maxSameName; n++ {
 		if _, err := x.root.Lstat(e.Path); errors.Is(err, os.ErrNotExist) {
-			return x.copy(e, g.Data)
+			err := x.copy(e, g.Data)
+			if err == nil || full(err) || x.ctx.Err() != nil {
+				return err
+			}
+			x.skip(e, err)
+			return nil
 		}
 		e.Path = fmt.Sprintf("%s~%d", path, n)
 	}

@@ -134,8 +134,8 @@ func testExtract(t *testing.T, d *disk.Disk, truth map[string]disktest.Fact) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(done.Skipped) != 1 || !strings.Contains(done.Skipped[0], "fifo") {
-		t.Errorf("skipped %q, want the fifo", done.Skipped)
+	if done.Lost != 0 || done.Special != 1 || done.LinksLeft != 0 {
+		t.Errorf("%+v, want one special file left out", done)
 	}
 	got := disktest.Truth(t, to)
 	for name, w := range truth {
@@ -167,8 +167,8 @@ func TestExtractStaysInside(t *testing.T) {
 		t.Fatal(err)
 	}
 	d2 := open(t, mbrDisk(t, dir2))
-	if _, err := d2.Extract(t.Context(), "p1", "/", to, true); err == nil {
-		t.Error("a file was extracted through a link")
+	if done, err := d2.Extract(t.Context(), "p1", "/", to, true); err != nil || done.Files != 0 || done.Lost == 0 {
+		t.Errorf("a file was extracted through a link: %+v, %v", done, err)
 	}
 	if left, _ := os.ReadDir(outside); len(left) != 0 {
 		t.Errorf("%d files written outside", len(left))
@@ -185,12 +185,80 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
+func TestVisible(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{"plain 秘密": "plain 秘密", "a\nb\x1b[31m": `a\x0ab\x1b[31m`, "\u202egpj.exe": `\u{202e}gpj.exe`, "\xff": `\xff`} {
+		if got := disk.Visible(in); got != want {
+			t.Errorf("Visible(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// unreadable is a source whose end can't be read.
+type unreadable struct {
+	block.Source
+	from int64
+}
+
+func (u unreadable) ReadAt(p []byte, off int64) (int, error) {
+	if off+int64(len(p)) > u.from {
+		return 0, errors.New("bad sector")
+	}
+	return u.Source.ReadAt(p, off)
+}
+
+// TestUnreadableEnd holds that bytes which can't be read, where the sign of an
+// array might lie, don't hide the files before them.
+func TestUnreadableEnd(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	disktest.Plant(t, dir, 20)
+	path := mbrDisk(t, dir)
+	src := disktest.File(t, path)
+	d, err := disk.Open(t.Context(), unreadable{src, 17 << 20}, all.Options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	v, err := d.Volume("p1")
+	if err != nil || v.Type != "ext4" {
+		t.Fatalf("%v, %+v", err, d.Volumes)
+	}
+	if d.Whole() {
+		t.Errorf("a disk with bad sectors is whole: %+v", d.Volumes)
+	}
+}
+
+// TestExtractGoesOn holds that a name which can't be made costs that name alone.
+func TestExtractGoesOn(t *testing.T) {
+	t.Parallel()
+	dir, to := t.TempDir(), t.TempDir()
+	for _, name := range []string{"a", "b", "c"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(to, "b"), []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	done, err := open(t, mbrDisk(t, dir)).Extract(t.Context(), "p1", "/", to, false)
+	if err != nil || done.Files != 2 || done.Lost != 1 {
+		t.Errorf("%+v, %v", done, err)
+	}
+	if mine, err := os.ReadFile(filepath.Join(to, "b")); err != nil || string(mine) != "mine" {
+		t.Errorf("the file that was there holds %q, %v", mine, err)
+	}
+}
+
 func TestOpenNothing(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, 511, 4096} {
 		d, err := disk.Open(t.Context(), disktest.Memory(bytes.Repeat([]byte{'x'}, n)), all.Options())
 		if err != nil {
 			t.Fatalf("%d bytes: %v", n, err)
+		}
+		if d.Whole() {
+			t.Errorf("%d bytes of nothing known are whole", n)
 		}
 		if v := d.Volumes[0]; n > 0 && v.State != disk.Unsupported || v.FS != nil {
 			t.Errorf("%d bytes: %+v", n, v)

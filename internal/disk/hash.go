@@ -97,6 +97,7 @@ func (d *Disk) Hash(ctx context.Context, w io.Writer, volume, path string) (unre
 const (
 	batchFiles = 2048
 	batchBytes = 256 << 20
+	batchPaths = 4 << 20 // bytes of paths
 )
 
 // hashing gathers entries in a batch and hashes those that are files.
@@ -105,6 +106,7 @@ type hashing struct {
 	enc    *json.Encoder
 	batch  []hashed
 	bytes  int64
+	paths  int
 	unread int
 }
 
@@ -130,7 +132,8 @@ func (h *hashing) visit(e Entry) error {
 		}
 	}
 	h.batch = append(h.batch, f)
-	if len(h.batch) < batchFiles && h.bytes < batchBytes {
+	h.paths += len(e.Path)
+	if len(h.batch) < batchFiles && h.bytes < batchBytes && h.paths < batchPaths {
 		return nil
 	}
 	return h.flush()
@@ -168,7 +171,8 @@ func (h *hashing) flush() error {
 			return err
 		}
 	}
-	h.batch, h.bytes = h.batch[:0], 0
+	clear(h.batch)
+	h.batch, h.bytes, h.paths = h.batch[:0], 0, 0
 	return nil
 }
 

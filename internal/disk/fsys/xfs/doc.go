@@ -79,7 +79,7 @@ func (t *tree) noteState() {
 	case sb.realtimeInside():
 		t.note(true, "files in the realtime section of a zoned file system are not read")
 	case sb.realtimeBlocks != 0:
-		t.note(true, "it has a realtime device, which is not given: the bytes of files on it are not read")
+		t.note(true, "it has a realtime device, which is not read: the bytes of files on it are not read")
 	}
 	if end := sb.blocks * uint64(sb.blockSize); end > uint64(t.raw.Size()) {
 		t.note(true, "the file system spans %d bytes, the volume has %d: what lies beyond is lost", end, t.raw.Size())

@@ -31,7 +31,7 @@ type log struct {
 // an error.
 func (t *tree) recoverLog(ctx context.Context) error {
 	if t.sb.logStart == 0 {
-		t.note(true, "its log is on another device, which is not given: if it holds newer data, that is not shown")
+		t.note(true, "its log is on another device, which is not read: if it holds newer data, that is not shown")
 		return nil
 	}
 	l, err := t.openLog()

@@ -176,7 +176,7 @@ func TestDamagedInode(t *testing.T) {
 	}
 }
 
-// TestRealtime reads a file system with a realtime device, which is not given.
+// TestRealtime reads a file system with a realtime device, which is not read.
 func TestRealtime(t *testing.T) {
 	t.Parallel()
 	b := bytesOf(t, "v4-log1")

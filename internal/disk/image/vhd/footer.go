@@ -48,9 +48,10 @@ func readFooter(src block.Source) (*footer, error) {
 	if src.Size()%512 == 511 {
 		end++ // versions before Virtual PC 2004 wrote 511 bytes
 	}
-	// A disk that is damaged at its end may yet have the copy.
-	if err := image.Probe(src, last[:src.Size()-end], end); err != nil && !errors.Is(err, block.ErrNotThis) {
-		return nil, fmt.Errorf("read footer: %w", err)
+	// A disk that can't be read at its end may yet have the copy; a fixed one
+	// without its footer is its own disk.
+	if image.Probe(src, last[:src.Size()-end], end) != nil {
+		clear(last[:])
 	}
 	if valid(last[:]) && sums(last[:], 64) {
 		return parseFooter(last[:], end), nil
