@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,9 @@ type place struct {
 	// disc is set for a whole disk beside its partitions: it counts only when
 	// it is an ISO 9660 disc as well, as hybrid images are.
 	disc bool
+	// gap is set for the room between partitions: it counts only when a file
+	// system is in it.
+	gap bool
 }
 
 // pooled is a device of a file system that spans several.
@@ -140,7 +144,7 @@ func (a *assembly) run() error {
 
 // look takes one source apart.
 func (a *assembly) look(p place) error {
-	if !p.disc {
+	if !p.disc && !p.gap {
 		if member, err := a.probe(p.Volume); member || err != nil {
 			return err
 		}
@@ -153,8 +157,11 @@ func (a *assembly) look(p place) error {
 	if p.Name == "" {
 		p.Name = "whole"
 	}
-	if p.disc {
+	switch {
+	case p.disc:
 		return a.disc(p.Volume)
+	case p.gap:
+		return a.gap(p.Volume)
 	}
 	return a.open(p.Volume)
 }
@@ -199,10 +206,48 @@ func (a *assembly) partitions(p place) (bool, error) {
 		v.Source = sec
 		a.todo = append(a.todo, place{Volume: v})
 	}
+	a.gaps(p, table.Partitions)
 	if !slices.ContainsFunc(table.Partitions, func(t part.Partition) bool { return t.Offset == 0 }) {
 		a.todo = append(a.todo, place{Volume: p.Volume, disc: true})
 	}
 	return true, nil
+}
+
+// gapAlign is where partitions begin, and the least gap that is looked at.
+const gapAlign = 1 << 20
+
+// gaps queues the room between partitions: a file system at its start is one
+// whose partition was deleted.
+func (a *assembly) gaps(p place, parts []part.Partition) {
+	parts = append(slices.Clone(parts), part.Partition{Offset: p.Source.Size()})
+	slices.SortFunc(parts, func(a, b part.Partition) int { return cmp.Compare(a.Offset, b.Offset) })
+	end := int64(gapAlign) // of what is taken; the table comes first
+	for _, next := range parts {
+		start := (end + gapAlign - 1) / gapAlign * gapAlign
+		if next.Offset-start >= gapAlign {
+			v := Volume{Name: fmt.Sprintf("gap@%d", start), Offset: start, Size: next.Offset - start, Note: "in no partition"}
+			if p.Name != "" {
+				v.Name, v.Offset = p.Name+"/"+v.Name, p.Offset
+			}
+			if sec, err := block.NewSection(p.Source, start, v.Size); err == nil {
+				v.Source = sec
+				a.todo = append(a.todo, place{Volume: v, gap: true})
+			}
+		}
+		end = max(end, next.Offset+next.Length)
+	}
+}
+
+// gap shows what is left of a deleted partition; nothing is shown of any other
+// gap.
+func (a *assembly) gap(v Volume) error {
+	for _, drv := range a.opts.Drivers {
+		if tree, err := drv.Open(a.ctx, v.Source); err == nil {
+			a.tree(v, tree)
+			break
+		}
+	}
+	return a.ctx.Err()
 }
 
 // disc shows a hybrid disc; nothing is shown of any other disk.

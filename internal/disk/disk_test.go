@@ -229,6 +229,29 @@ func TestUnreadableEnd(t *testing.T) {
 	}
 }
 
+// TestGap finds a file system whose partition was deleted.
+func TestGap(t *testing.T) {
+	t.Parallel()
+	dir, img := t.TempDir(), filepath.Join(t.TempDir(), "disk.raw")
+	if err := os.WriteFile(filepath.Join(dir, "left"), []byte("behind"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	disktest.Blank(t, img, 64<<20)
+	disktest.Run(t, disktest.Tool(t, "sgdisk"), "-n1:2048:+20M", "-n3:81920:0", img)
+	disktest.Run(t, disktest.Tool(t, "mke2fs"), "-q", "-F", "-t", "ext4", "-d", dir, "-E", "offset=22020096", img, "15M")
+	d := open(t, img)
+	v, err := d.Volume("gap@22020096")
+	if err != nil || v.Note != "in no partition" {
+		t.Fatalf("%v: %+v", err, d.Volumes)
+	}
+	if _, _, err := d.Open(v.Name, "/left"); err != nil {
+		t.Error(err)
+	}
+	if len(d.Volumes) != 3 {
+		t.Errorf("%d volumes, want the gap and two partitions: %+v", len(d.Volumes), d.Volumes)
+	}
+}
+
 // TestExtractGoesOn holds that a name which can't be made costs that name alone.
 func TestExtractGoesOn(t *testing.T) {
 	t.Parallel()
