@@ -8,3 +8,9 @@ echo "== a million recorded assets judged offline, one core"
 go run -tags grpcnotrace ./bench/judge
 echo "== the store with a million assets"
 go run -tags grpcnotrace ./bench/store
+if [ "$(id -u)" -eq 0 ] && command -v debootstrap >/dev/null; then
+  echo "== the disk engine over a Debian root"
+  bench/disk/run.sh
+else
+  echo "== the disk engine: left out, it needs root and debootstrap"
+fi
