@@ -229,6 +229,26 @@ func TestUnreadableEnd(t *testing.T) {
 	}
 }
 
+// TestHoles holds that a file of holes, which nobody can read through, holds up
+// nothing.
+func TestHoles(t *testing.T) {
+	t.Parallel()
+	dir, img := t.TempDir(), filepath.Join(t.TempDir(), "disk.raw")
+	for name, size := range map[string]int64{"endless": 4 << 40, "file": 3} {
+		disktest.Blank(t, filepath.Join(dir, name), size)
+	}
+	disktest.Run(t, disktest.Tool(t, "mke2fs"), "-q", "-F", "-t", "ext4", "-d", dir, img, "16M")
+	var out bytes.Buffer
+	d := open(t, img)
+	unread, err := d.Hash(t.Context(), &out, "", "/")
+	if err != nil || unread != 1 || !strings.Contains(out.String(), "holes") || strings.Count(out.String(), "sha256") != 1 {
+		t.Errorf("%d unread, %v\n%s", unread, err, out.String())
+	}
+	if done, err := d.Extract(t.Context(), "whole", "/", t.TempDir(), false); err != nil || done.Lost != 1 || done.Files != 1 {
+		t.Errorf("%+v, %v", done, err)
+	}
+}
+
 // TestGap finds a file system whose partition was deleted.
 func TestGap(t *testing.T) {
 	t.Parallel()

@@ -140,6 +140,9 @@ func (x extraction) file(e Entry) error {
 // copy writes the bytes of one file; one that can't be read in full is removed
 // again.
 func (x extraction) copy(e Entry, data fsys.Data) error {
+	if err := e.Volume.holes(data.Size()); err != nil {
+		return err
+	}
 	if err := x.parent(e); err != nil {
 		return err
 	}

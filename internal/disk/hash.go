@@ -116,12 +116,29 @@ type hashed struct {
 	data fsys.Data    // nil when there is nothing to read
 	at   int64        // where it starts on the disk
 	run  block.Extent // its first stretch on the volume
+	done chan struct{}
+}
+
+// maxHoles is the largest file that is read through however many holes it has.
+const maxHoles = 1 << 40
+
+// holes gives an error for a file that can be little but holes: reading it
+// through would take hours or for ever.
+func (v *Volume) holes(size int64) error {
+	if size > maxHoles && size/4 > v.Size {
+		return block.Unsupported("it has %d bytes on a volume of %d: nearly all of it is holes, it is not read through", size, v.Size)
+	}
+	return nil
 }
 
 func (h *hashing) visit(e Entry) error {
 	f := hashed{Entry: e, line: e.Line()}
 	if e.Err == nil && e.Mode.IsRegular() {
-		if data, err := e.Volume.FS.Tree().Open(e.ID); err != nil {
+		data, err := e.Volume.FS.Tree().Open(e.ID)
+		if err == nil {
+			err = e.Volume.holes(data.Size())
+		}
+		if err != nil {
 			f.line.Error, _ = Printable(err.Error())
 		} else {
 			f.data = data
@@ -144,6 +161,7 @@ func (h *hashing) flush() error {
 	var order []*hashed
 	for i := range h.batch {
 		if h.batch[i].data != nil {
+			h.batch[i].done = make(chan struct{})
 			order = append(order, &h.batch[i])
 		}
 	}
@@ -156,21 +174,30 @@ func (h *hashing) flush() error {
 			buf := make([]byte, 256<<10)
 			for i := next.Add(1) - 1; i < int64(len(order)) && h.ctx.Err() == nil; i = next.Add(1) - 1 {
 				order[i].hash(h.ctx, buf)
+				close(order[i].done)
 			}
 		})
 	}
-	wg.Wait()
-	if err := h.ctx.Err(); err != nil {
-		return err
-	}
+	defer wg.Wait()
 	for i := range h.batch {
+		if done := h.batch[i].done; done != nil {
+			select { // lines are written as soon as those before them are
+			case <-done:
+			case <-h.ctx.Done():
+			}
+		}
+		if err := h.ctx.Err(); err != nil {
+			return err
+		}
 		if h.batch[i].line.Error != "" {
 			h.unread++
 		}
 		if err := h.enc.Encode(h.batch[i].line); err != nil {
+			next.Store(int64(len(order)))
 			return err
 		}
 	}
+	wg.Wait()
 	clear(h.batch)
 	h.batch, h.bytes, h.paths = h.batch[:0], 0, 0
 	return nil
