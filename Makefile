@@ -9,6 +9,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 LINT := $(GO) tool -modfile=tools.mod golangci-lint
 FUZZTIME ?= 10s
+FUZZ ?= ./...
 
 .PHONY: build demo test race check lint tidy dce fuzz bench tools
 
@@ -51,7 +52,7 @@ dce:
 
 # Every fuzz target for FUZZTIME; an hour each: make fuzz FUZZTIME=1h
 fuzz: tools
-	@./scripts/fuzz.sh '$(TAGS)' '$(FUZZTIME)'
+	@./scripts/fuzz.sh '$(TAGS)' '$(FUZZTIME)' '$(FUZZ)'
 
 bench: build
 	@./bench/run.sh
