@@ -37,7 +37,7 @@ type Volume struct {
 	// Label is the file system's own.
 	Label string `json:"label,omitempty"`
 	Size  int64  `json:"size"`
-	State string `json:"state"` // read, unsupported, damaged, encrypted, blank
+	State string `json:"state"` // read, part, raw, unsupported, damaged, encrypted, missing
 	Note  string `json:"note,omitempty"`
 }
 
