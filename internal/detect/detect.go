@@ -2,12 +2,26 @@
 // data, databases, artefacts. It knows bytes and paths only, no disk and no
 // cloud.
 //
-// A [Detector] says by its path and size whether it wants a file, then gets the
-// bytes and gives a [Hit] for each thing it found. A Hit points at the value in
-// the caller's buffer; it is the caller's duty to fingerprint it and forget it.
+// There are three ways to find something, and an [Engine] runs them all over a
+// file in one pass:
+//   - a [Rule] is a record of rules/detect: words, an expression, a check; or
+//     places and a format
+//   - a [Matcher] is what a rule of the first kind becomes, or Go code where an
+//     expression is not enough: it sees a window around one of its words
+//   - a [Detector] knows a file by its place and reads its format
+//
+// Personal data is counted by package personal, databases are read by package
+// database, and what packages brought is known to package packages.
+//
+// A [Hit] points at the value in the caller's buffer; it is the caller's duty to
+// fingerprint it and forget it.
 package detect
 
-import "io/fs"
+import (
+	"io"
+	"io/fs"
+	"time"
+)
 
 // Class is the reason why a hit matters.
 type Class string
@@ -35,9 +49,27 @@ const (
 // File is what a detector is told before it sees any bytes. Path is absolute
 // within its volume, with slashes; it may hold any byte but NUL.
 type File struct {
-	Path string
-	Size int64
-	Mode fs.FileMode
+	Path     string
+	Size     int64
+	Mode     fs.FileMode
+	Modified time.Time
+}
+
+// Reader is the bytes of one file, at random.
+type Reader interface {
+	io.ReaderAt
+	Size() int64
+}
+
+// Files is a tree of files, for readers that need several of them: a volume of
+// a disk, a folder, what is in an archive. Paths are absolute with slashes.
+// Symbolic links are followed within the tree.
+type Files interface {
+	// Open opens a regular file. Without one there, the error is [fs.ErrNotExist].
+	Open(path string) (Reader, error)
+	// List gives what is in a directory, each with its absolute path, in any
+	// order, until yield says false.
+	List(dir string, yield func(File) bool) error
 }
 
 // Detector finds one family of things. It is stateless and safe for use by
@@ -53,6 +85,33 @@ type Detector interface {
 	Detect(f File, data []byte) []Hit
 }
 
+// Matcher finds one family of things anywhere in a file, by words that are
+// never missing where one is. It is stateless and safe for use by several
+// goroutines.
+type Matcher interface {
+	// Name is the matcher's identity: lower case, with underscores.
+	Name() string
+	// Keywords are what the engine looks for, without regard to case, each of at
+	// least three bytes of ASCII.
+	Keywords() []string
+	// Window is how many bytes before and after a keyword Match wants to see, at
+	// most.
+	Window() (before, after int)
+	// Match looks around one keyword and gives what it finds. It must not keep
+	// the window's data.
+	Match(w Window) []Hit
+}
+
+// Window is a part of a file around one keyword.
+type Window struct {
+	File File
+	Data []byte // ends at the file's ends or where the matcher's window does
+	// Start and End bound the keyword in Data.
+	Start, End int
+	// First and Last tell that Data starts at the file's start, ends at its end.
+	First, Last bool
+}
+
 // Hit is one thing found. Start and End bound the value in the data that
 // Detect was given.
 type Hit struct {
@@ -66,6 +125,9 @@ type Hit struct {
 	// Public is a part that is no secret and tells hits apart: a key id, a user
 	// name, a host. Empty when there is none.
 	Public string
+	// Count is how many values there are, where one hit stands for many: personal
+	// data in one file. 0 means one.
+	Count int
 	// ValuePublic is set when the value itself is no secret: a key id without
 	// its secret. Otherwise Public may not hold the value.
 	ValuePublic bool

@@ -143,7 +143,12 @@ func TestInspect(t *testing.T) {
 	}
 	wantProfile := &lenscap.Profile{
 		OS: "Debian GNU/Linux 12", Hostname: "web-1", Class: []string{"application_image", "data_snapshot", "os_image"},
-		Facts: []string{"/etc/os-release", "/srv", "/var/lib/postgresql", "/var/lib/postgresql/PG_VERSION"},
+		Facts: []lenscap.Fact{
+			{Class: "os_image", Path: "/etc/os-release"},
+			{Class: "application_image", Path: "/srv"},
+			{Class: "data_snapshot", Path: "/var/lib/postgresql"},
+			{Class: "data_snapshot", Path: "/var/lib/postgresql/PG_VERSION"},
+		},
 	}
 	if diff := cmp.Diff(wantProfile, ev.Profile); diff != "" {
 		t.Error(diff)

@@ -117,7 +117,7 @@ func (p *profile) result() *lenscap.Profile {
 	out := &lenscap.Profile{OS: p.os, Hostname: p.hostname}
 	for path, class := range p.facts {
 		text, _ := disk.Printable(path)
-		out.Facts = append(out.Facts, text)
+		out.Facts = append(out.Facts, lenscap.Fact{Class: class, Path: text})
 		if !slices.Contains(out.Class, class) {
 			out.Class = append(out.Class, class)
 		}
@@ -125,7 +125,7 @@ func (p *profile) result() *lenscap.Profile {
 	if len(out.Class) == 0 {
 		out.Class = []string{classData}
 	}
-	slices.Sort(out.Facts)
+	slices.SortFunc(out.Facts, func(a, b lenscap.Fact) int { return strings.Compare(a.Path, b.Path) })
 	slices.Sort(out.Class)
 	return out
 }
