@@ -195,10 +195,13 @@ type Item struct {
 	Title    Text      `json:"title"`
 	Volume   string    `json:"volume"`
 	Path     string    `json:"path"`
-	Line     int       `json:"line,omitempty"`   // from 1; 0 in binary files
-	Offset   int64     `json:"offset"`           // bytes into the file
-	Length   int       `json:"length,omitempty"` // bytes of the value
-	Hint     string    `json:"hint,omitempty"`   // at most the first four characters, or a public part such as a key id
+	// Inside is the place within the file at Path, where that is an archive, an
+	// image or a database: a member's path, a table's name.
+	Inside string `json:"inside,omitempty"`
+	Line   int    `json:"line,omitempty"`   // from 1; 0 in binary files
+	Offset int64  `json:"offset"`           // bytes into the file
+	Length int    `json:"length,omitempty"` // bytes of the value
+	Hint   string `json:"hint,omitempty"`   // at most the first four characters, or a public part such as a key id
 	// Fingerprint is an HMAC-SHA-256 of the value under the installation's key,
 	// hex: the same value on two disks has the same fingerprint.
 	Fingerprint string    `json:"fingerprint,omitempty"`

@@ -30,6 +30,11 @@ setfattr attr
 debootstrap debootstrap
 zstd zstd
 xz xz-utils
+7zz 7zip
+bzip2 bzip2
+cpio cpio
+zip zip
+ar binutils
 LIST
 [ ${#need[@]} -eq 0 ] && exit 0
 if ! command -v apt-get >/dev/null; then

@@ -174,3 +174,12 @@ func (x *xzReader) endStream(in *input, blocks int, had record, flags []byte) er
 	}
 	return nil
 }
+
+// UnpackXz writes what an xz file holds to a writer, from its start, whether or
+// not its index can be read.
+func UnpackXz(src block.Source, to io.Writer) error {
+	if err := begins(src, xzMagic); err != nil {
+		return err
+	}
+	return (&xzReader{src: src}).all(to)
+}
