@@ -140,7 +140,7 @@ func (x extraction) file(e Entry) error {
 // copy writes the bytes of one file; one that can't be read in full is removed
 // again.
 func (x extraction) copy(e Entry, data fsys.Data) error {
-	if err := e.Volume.holes(data.Size()); err != nil {
+	if err := e.Volume.holes(data.Size()); err != nil && !fsys.TellsHoles(data) {
 		return err
 	}
 	if err := x.parent(e); err != nil {
@@ -170,6 +170,9 @@ func copySparse(ctx context.Context, f *os.File, data fsys.Data) (int64, error) 
 	for off := int64(0); off < data.Size(); off += int64(len(buf)) {
 		if err := ctx.Err(); err != nil {
 			return written, err
+		}
+		if off = fsys.NextData(data, off); off >= data.Size() {
+			break
 		}
 		n, err := data.ReadAt(buf[:min(int64(len(buf)), data.Size()-off)], off)
 		if err != nil && !errors.Is(err, io.EOF) {

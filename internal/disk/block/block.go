@@ -98,3 +98,19 @@ func (t through) Prefetch(ctx context.Context, ranges []Extent) error {
 
 // Locate implements [Locator].
 func (t through) Locate(off int64) int64 { return Locate(t.Source, off) }
+
+// Spender is an optional power of a [Source]: its provider has a price for
+// reading.
+type Spender interface {
+	// Spent is what was read so far costs, in USD, by the provider's price list.
+	Spent() float64
+}
+
+// Spent gives what reading src has cost, 0 where it costs nothing or nobody
+// tells.
+func Spent(src Source) float64 {
+	if s, ok := src.(Spender); ok {
+		return s.Spent()
+	}
+	return 0
+}

@@ -10,6 +10,7 @@ package fsys
 
 import (
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"time"
@@ -190,4 +191,34 @@ type Data interface {
 	// order, at most limit of them (0: all). Holes, unwritten ranges and data
 	// kept within metadata are left out.
 	Extents(limit int) ([]block.Extent, error)
+}
+
+// Skipper is an optional power of [Data]: it tells where data lies between holes.
+type Skipper interface {
+	// NextData gives the first byte at or after off that does not lie in a hole,
+	// and the size when there is none. Where this file's holes can't be told the
+	// error is [errors.ErrUnsupported].
+	NextData(off int64) (int64, error)
+}
+
+// TellsHoles tells whether [NextData] knows the holes of a file.
+func TellsHoles(d Data) bool {
+	s, ok := d.(Skipper)
+	if !ok {
+		return false
+	}
+	_, err := s.NextData(0)
+	return !errors.Is(err, errors.ErrUnsupported)
+}
+
+// NextData gives the first byte of d at or after off that may be anything but
+// zero, and the size when there is none. Where it can't be told it is off
+// itself: reading will tell.
+func NextData(d Data, off int64) int64 {
+	if s, ok := d.(Skipper); ok && off < d.Size() {
+		if next, err := s.NextData(off); err == nil && next > off {
+			return min(next, d.Size())
+		}
+	}
+	return off
 }

@@ -172,3 +172,19 @@ func (t *tree) places(out []block.Extent, logical, n uint64, limit int) []block.
 	}
 	return out
 }
+
+// NextData implements [fsys.Skipper].
+func (f *file) NextData(off int64) (int64, error) {
+	for at := uint64(off); at < uint64(f.size); {
+		s, err := f.span(at)
+		if err != nil {
+			return int64(at), err
+		}
+		e := s.at(at)
+		if e.logical != 0 || e.inline != nil || e.end <= at {
+			return int64(at), nil
+		}
+		at = e.end
+	}
+	return f.size, nil
+}

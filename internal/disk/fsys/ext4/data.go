@@ -94,6 +94,19 @@ func (m *mapped) Extents(limit int) ([]block.Extent, error) {
 	return out, nil
 }
 
+// NextData implements [fsys.Skipper].
+func (m *mapped) NextData(off int64) (int64, error) {
+	bs := int64(m.t.sb.blockSize)
+	for at := off; at < m.size; {
+		r, err := m.t.lookup(m.in, uint64(at/bs))
+		if err != nil || r.phys != 0 {
+			return at, err
+		}
+		at = (at/bs + int64(min(r.n, maxLogical))) * bs
+	}
+	return m.size, nil
+}
+
 // inlined is data kept in the inode: what bytes holds, then zeros up to size.
 type inlined struct {
 	bytes []byte

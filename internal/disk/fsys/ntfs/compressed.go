@@ -1,6 +1,7 @@
 package ntfs
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -130,3 +131,7 @@ func (c *compressed) Extents(limit int) ([]block.Extent, error) {
 	units := uint64((c.valid + c.bytes - 1) / c.bytes)
 	return c.extents(units*c.clusters, limit)
 }
+
+// NextData implements [fsys.Skipper]: clusters that are missing in a unit belong to
+// its compressed bytes, and say nothing of holes.
+func (c *compressed) NextData(off int64) (int64, error) { return off, errors.ErrUnsupported }

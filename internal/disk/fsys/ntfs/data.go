@@ -182,6 +182,28 @@ func (m *mapped) extents(clusters uint64, limit int) ([]block.Extent, error) {
 	return out, nil
 }
 
+// NextData implements [fsys.Skipper].
+func (m *mapped) NextData(off int64) (int64, error) {
+	cluster := int64(m.t.boot.cluster)
+	for at := off; at < m.size; {
+		if m.absent != nil {
+			return at, nil //nolint:nilerr // reading tells what is absent
+		}
+		if at >= m.valid {
+			break
+		}
+		r, err := m.lookup(uint64(at / cluster))
+		if err != nil {
+			return at, err
+		}
+		if r.n == 0 || r.lcn != hole {
+			return at, nil
+		}
+		at = (at/cluster + int64(min(r.n, 1<<40))) * cluster
+	}
+	return m.size, nil
+}
+
 // Open implements [fsys.Tree].
 func (t *tree) Open(id fsys.ID) (fsys.Data, error) {
 	n, err := t.node(id)

@@ -111,3 +111,16 @@ func (d *mapped) Extents(limit int) ([]block.Extent, error) {
 	}
 	return out, nil
 }
+
+// NextData implements [fsys.Skipper].
+func (d *mapped) NextData(off int64) (int64, error) {
+	log := d.m.t.sb.blockLog
+	for at := off; at < d.size; {
+		r, err := d.m.lookup(uint64(at) >> log)
+		if err != nil || r.phys != 0 {
+			return at, err
+		}
+		at = (at>>log + int64(min(r.n, 1<<50>>log))) << log
+	}
+	return d.size, nil
+}
