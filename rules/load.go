@@ -9,8 +9,11 @@ import (
 	"os"
 	"path"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/goccy/go-yaml"
 
@@ -24,10 +27,67 @@ var builtin embed.FS
 const maxFile = 256 << 10
 
 // Builtin gives the rules that lenscap brings, by ID.
-func Builtin() ([]*Rule, error) { return load(builtin, "exposure", "rules/exposure") }
+func Builtin() ([]*Rule, error) { return load(builtin, "exposure", "rules/exposure", parseRule) }
 
 // LoadDir reads a folder of the user's own rules: every *.yaml and *.yml in it.
 func LoadDir(dir string) ([]*Rule, error) {
+	fsys, err := folder(dir)
+	if err != nil {
+		return nil, err
+	}
+	return load(fsys, ".", dir, parseRule)
+}
+
+// load reads every record of a folder with parse, which gives a record and its
+// ID. Each stands in a file of its ID's name.
+func load[T any](fsys fs.FS, dir, shown string, parse func(file string, b []byte) (T, string, error)) ([]T, error) {
+	entries, err := fs.ReadDir(fsys, dir)
+	if err != nil {
+		return nil, fmt.Errorf("read rules in %s: %w", shown, err)
+	}
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
+		ext := path.Ext(e.Name())
+		return e.IsDir() || ext != ".yaml" && ext != ".yml"
+	})
+	// Reading YAML is most of the program's start, so every core has its part.
+	out, errs := make([]T, len(entries)), make([]error, len(entries))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(entries)); i = next.Add(1) - 1 {
+				out[i], errs[i] = loadOne(fsys, path.Join(dir, entries[i].Name()), path.Join(shown, entries[i].Name()), parse)
+			}
+		})
+	}
+	wg.Wait()
+	return out, firstError(errs)
+}
+
+func loadOne[T any](fsys fs.FS, name, shown string, parse func(file string, b []byte) (T, string, error)) (T, error) {
+	b, err := fs.ReadFile(fsys, name)
+	if err != nil {
+		var none T
+		return none, fmt.Errorf("read rule: %w", err)
+	}
+	r, id, err := parse(shown, b)
+	if err == nil && strings.TrimSuffix(path.Base(name), path.Ext(name)) != id {
+		err = fmt.Errorf("%s: id: expected the file's name %q, found %q", shown, strings.TrimSuffix(path.Base(name), path.Ext(name)), id)
+	}
+	return r, err
+}
+
+func firstError(errs []error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// folder opens a user's folder of rules.
+func folder(dir string) (fs.FS, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, fmt.Errorf("read rules: %w", err)
@@ -35,44 +95,14 @@ func LoadDir(dir string) ([]*Rule, error) {
 	if !info.IsDir() {
 		return nil, fmt.Errorf("read rules: %s: expected a folder of rules, found a file", dir)
 	}
-	return load(os.DirFS(dir), ".", dir)
+	return os.DirFS(dir), nil
 }
 
-func load(fsys fs.FS, dir, shown string) ([]*Rule, error) {
-	entries, err := fs.ReadDir(fsys, dir)
-	if err != nil {
-		return nil, fmt.Errorf("read rules in %s: %w", shown, err)
-	}
-	var out []*Rule
-	for _, e := range entries {
-		ext := path.Ext(e.Name())
-		if e.IsDir() || ext != ".yaml" && ext != ".yml" {
-			continue
-		}
-		b, err := fs.ReadFile(fsys, path.Join(dir, e.Name()))
-		if err != nil {
-			return nil, fmt.Errorf("read rule: %w", err)
-		}
-		r, err := Parse(path.Join(shown, e.Name()), b)
-		if err != nil {
-			return nil, err
-		}
-		if name := strings.TrimSuffix(e.Name(), ext); name != r.ID {
-			return nil, fmt.Errorf("%s: id: expected the file's name %q, found %q", r.Source, name, r.ID)
-		}
-		out = append(out, r)
-	}
-	return out, nil
-}
-
-// Parse reads one record strictly; file is named in errors.
+// Parse reads one record of rules/exposure strictly; file is named in errors.
 func Parse(file string, b []byte) (*Rule, error) {
-	if len(b) > maxFile {
-		return nil, fmt.Errorf("%s: larger than %d bytes", file, maxFile)
-	}
 	r := &Rule{Source: file}
-	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict(), yaml.UseJSONUnmarshaler()).Decode(r); err != nil {
-		return nil, describe(file, b, err)
+	if err := decode(file, b, r, "docs/add-a-rule.md"); err != nil {
+		return nil, err
 	}
 	if err := r.validate(); err != nil {
 		return nil, err
@@ -80,9 +110,29 @@ func Parse(file string, b []byte) (*Rule, error) {
 	return r, nil
 }
 
+func parseRule(file string, b []byte) (*Rule, string, error) {
+	r, err := Parse(file, b)
+	if err != nil {
+		return nil, "", err
+	}
+	return r, r.ID, nil
+}
+
+// decode reads YAML strictly into v. What went wrong names the file and line; of
+// an unknown field also doc, where the right ones are.
+func decode(file string, b []byte, v any, doc string) error {
+	if len(b) > maxFile {
+		return fmt.Errorf("%s: larger than %d bytes", file, maxFile)
+	}
+	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict(), yaml.UseJSONUnmarshaler()).Decode(v); err != nil {
+		return describe(file, b, doc, err)
+	}
+	return nil
+}
+
 // describe puts file and line before what the YAML reader says. For a word of
 // the model that is wrong it tells no place: then it is the first line with it.
-func describe(file string, b []byte, err error) error {
+func describe(file string, b []byte, doc string, err error) error {
 	var y yaml.Error
 	if !errors.As(err, &y) || y.GetToken() == nil || y.GetToken().Position == nil {
 		if m := quoted.FindStringSubmatch(err.Error()); m != nil {
@@ -96,7 +146,7 @@ func describe(file string, b []byte, err error) error {
 	tok := y.GetToken()
 	where := fmt.Sprintf("%s:%d", file, tok.Position.Line)
 	if _, ok := errors.AsType[*yaml.UnknownFieldError](err); ok {
-		return fmt.Errorf("%s: %s: unknown field; docs/add-a-rule.md lists the right ones", where, tok.Value)
+		return fmt.Errorf("%s: %s: unknown field; %s lists the right ones", where, tok.Value, doc)
 	}
 	return fmt.Errorf("%s: %s: %s", where, tok.Value, y.GetMessage())
 }

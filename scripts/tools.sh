@@ -28,13 +28,22 @@ modprobe kmod
 linux.uml user-mode-linux
 setfattr attr
 debootstrap debootstrap
+mariadbd mariadb-server
 zstd zstd
+pg_ctlcluster postgresql
 xz xz-utils
 7zz 7zip
 bzip2 bzip2
 cpio cpio
 zip zip
 ar binutils
+sqlite3 sqlite3
+redis-server redis-server
+rpm rpm
+rpmbuild rpm
+db_load db-util
+hivexsh libhivex-bin
+chntpw chntpw
 LIST
 [ ${#need[@]} -eq 0 ] && exit 0
 if ! command -v apt-get >/dev/null; then

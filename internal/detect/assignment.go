@@ -2,52 +2,14 @@ package detect
 
 import (
 	"bytes"
-	"path"
 	"regexp"
 	"strings"
 )
 
-// assignment finds PASSWORD=value, secret: value and the like in files of
-// settings.
-type assignment struct{}
-
-func (assignment) Name() string { return "assignment" }
-
-// settings are name endings of files that hold settings.
-var settings = map[string]bool{
-	".env": true, ".properties": true, ".ini": true, ".conf": true, ".cfg": true, ".cnf": true, ".yml": true, ".yaml": true,
-	".toml": true, ".tfvars": true, ".json": true, ".sh": true, ".bashrc": true, ".profile": true,
-}
-
-func (assignment) Wants(f File) int64 {
-	base := strings.ToLower(path.Base(f.Path))
-	if !textual(f) || strings.HasSuffix(base, ".lock") || base == "package-lock.json" {
-		return 0
-	}
-	if strings.HasPrefix(base, ".env") || base == "environment" || strings.HasPrefix(base, "env.") || settings[path.Ext(base)] {
-		return upTo(f, textLimit)
-	}
-	return 0
-}
-
 const secretName = `[A-Za-z0-9_.-]{0,60}(?:password|passwd|secret|token|api_?key|access_?key|private_?key|credential)[A-Za-z0-9_.-]{0,20}`
 
-var (
-	// Groups: name, value.
-	lineAssign = regexp.MustCompile(`(?im)^[ \t]*(?:-[ \t]+)?(?:export[ \t]+)?["']?(` + secretName + `)["']?[ \t]*[=:][ \t]*("(?:[^"\\\r\n]|\\.)*"|'[^'\r\n]*'|[^\s"'#;,]+)[ \t]*(?:[#;,].*)?\r?$`)
-	jsonAssign = regexp.MustCompile(`(?i)"(` + secretName + `)"[ \t]*:[ \t]*("(?:[^"\\\r\n]|\\.)*")`)
-)
-
-func (assignment) Detect(f File, data []byte) []Hit {
-	if bytes.IndexByte(data, 0) >= 0 {
-		return nil
-	}
-	re := lineAssign
-	if strings.EqualFold(path.Ext(f.Path), ".json") {
-		re = jsonAssign
-	}
-	return assigned(re, data)
-}
+// lineAssign has the groups name and value.
+var lineAssign = regexp.MustCompile(`(?im)^[ \t]*(?:-[ \t]+)?(?:export[ \t]+)?["']?(` + secretName + `)["']?[ \t]*[=:][ \t]*("(?:[^"\\\r\n]|\\.)*"|'[^'\r\n]*'|[^\s"'#;,]+)[ \t]*(?:[#;,].*)?\r?$`)
 
 // assigned gives a hit for each value that a secret's name is given.
 func assigned(re *regexp.Regexp, data []byte) []Hit {
@@ -79,17 +41,24 @@ var about = []string{
 	"_file", "_path", "_url", "_uri", "_min", "_max", "_length", "_len", "_ttl", "_expiry", "_expires", "_expiration", "_type", "_name", "_id",
 	"_timeout", "_lifetime", "_policy", "_field", "_header", "_prompt", "_algorithm", "_count", "_enabled", "_required", "-file", "-path",
 	"file", "path", "_env", "_arn", "_ref", "_version", "_endpoint", "authentication",
+	"keyid", "secretid", "tokenid", "secretname", "tokentype", "tokenurl", "passwordpolicy", "secretsmanager", "secretmanager",
 }
 
 func secretValue(name string, v []byte) bool {
+	name = strings.NewReplacer("-", "_", ".", "_").Replace(name)
 	for _, end := range about {
 		if strings.HasSuffix(name, end) {
 			return false
 		}
 	}
 	switch {
-	case strings.Contains(name, "public"), len(v) < 6, len(v) > 4096, placeholder(v):
+	case strings.Contains(name, "public"), len(v) < 6, len(v) > 4096, placeholder(v), refuted(v):
 		return false
+	case bytes.IndexByte(v, ' ') >= 0 && !bytes.ContainsAny(v, "0123456789"), bytes.Count(v, []byte(" ")) > 2,
+		bytes.IndexFunc(v, func(r rune) bool { return r > 0x2E7F }) >= 0:
+		return false // a text for people
+	case strings.Contains(name, "access") && !strings.Contains(name, "secret") && strings.HasSuffix(name, "key"):
+		return false // by custom the identifier beside a secret
 	case v[0] == '/', v[0] == '~', v[0] == '&', v[0] == '*', v[0] == '[', v[0] == '{', v[0] == '(', v[0] == '|', v[0] == '>', v[0] == '!':
 		return false // a path, a reference, a structure
 	case bytes.Contains(v, []byte("://")), bytes.HasPrefix(v, []byte("arn:")), bytes.HasPrefix(v, []byte("vault:")):
@@ -102,4 +71,12 @@ func secretValue(name string, v []byte) bool {
 	}
 	// What is named a secret or a token is random; words are something else.
 	return len(v) >= 12 && entropy(v) > 3 && bytes.ContainsAny(v, "0123456789")
+}
+
+// unquote takes the quotes off a value.
+func unquote(data []byte, start, end int) (from, to int) {
+	if end-start >= 2 && (data[start] == '"' || data[start] == '\'') && data[end-1] == data[start] {
+		return start + 1, end - 1
+	}
+	return start, end
 }

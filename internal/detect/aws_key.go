@@ -13,12 +13,9 @@ type awsKey struct{}
 
 func (awsKey) Name() string { return "aws_access_key" }
 
-func (awsKey) Wants(f File) int64 {
-	if textual(f) || named(f, ".aws/credentials", ".aws/config") {
-		return upTo(f, textLimit)
-	}
-	return 0
-}
+func (awsKey) Keywords() []string { return []string{"akia", "asia"} }
+
+func (awsKey) Window() (before, after int) { return awsReach + 1, awsReach + 17 }
 
 var (
 	awsID     = regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z2-7]{16}\b`)
@@ -28,12 +25,16 @@ var (
 // awsReach is how far from its id a secret is looked for.
 const awsReach = 400
 
-func (awsKey) Detect(_ File, data []byte) []Hit {
-	if !containsAny(data, "AKIA", "ASIA") {
+func (awsKey) Match(w Window) []Hit {
+	data := w.Data
+	// The expression sees one byte on either side, for the word's bounds.
+	from, to := max(0, w.Start-1), min(len(data), w.Start+21)
+	if to-w.Start < 20 || data[w.Start] != 'A' || data[w.Start+1] == 'k' || data[w.Start+1] == 's' {
 		return nil
 	}
 	var out []Hit
-	for _, at := range awsID.FindAllIndex(data, -1) {
+	for _, at := range awsID.FindAllIndex(data[from:to], -1) {
+		at[0], at[1] = at[0]+from, at[1]+from
 		id := string(data[at[0]:at[1]])
 		if strings.HasSuffix(id, "EXAMPLE") || placeholder([]byte(id[4:])) {
 			continue

@@ -92,7 +92,7 @@ type Matcher interface {
 	// Name is the matcher's identity: lower case, with underscores.
 	Name() string
 	// Keywords are what the engine looks for, without regard to case, each of at
-	// least three bytes of ASCII.
+	// least three bytes; letters of ASCII are compared without regard to case.
 	Keywords() []string
 	// Window is how many bytes before and after a keyword Match wants to see, at
 	// most.

@@ -12,22 +12,19 @@ type githubToken struct{}
 
 func (githubToken) Name() string { return "github_token" }
 
-func (githubToken) Wants(f File) int64 {
-	if textual(f) {
-		return upTo(f, textLimit)
-	}
-	return 0
+func (githubToken) Keywords() []string {
+	return []string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"}
 }
+
+func (githubToken) Window() (before, after int) { return 1, 96 }
 
 var (
 	githubClassic = regexp.MustCompile(`\bgh[pousr]_[A-Za-z0-9]{36}\b`)
 	githubFine    = regexp.MustCompile(`\bgithub_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b`)
 )
 
-func (githubToken) Detect(_ File, data []byte) []Hit {
-	if !containsAny(data, "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_") {
-		return nil
-	}
+func (githubToken) Match(w Window) []Hit {
+	data := w.Data
 	hit := Hit{Type: "github_token", Class: Secret, Severity: High, TitleEn: "GitHub token", TitleZh: "GitHub 令牌"}
 	var out []Hit
 	for _, m := range githubClassic.FindAllIndex(data, -1) {

@@ -34,12 +34,7 @@ func textual(f File) bool {
 	if f.Size < 8 || f.Size > textLimit || noText[strings.ToLower(path.Ext(f.Path))] {
 		return false
 	}
-	for _, dir := range harmless {
-		if strings.HasPrefix(f.Path, dir) {
-			return false
-		}
-	}
-	return true
+	return !Harmless(f.Path)
 }
 
 // named tells whether a file's name, or its last elements, is one of names.
@@ -54,3 +49,26 @@ func named(f File, names ...string) bool {
 
 // upTo is what Wants gives for a file that is wanted up to a limit.
 func upTo(f File, limit int64) int64 { return min(max(f.Size, 0), limit) }
+
+// Shelved tells archives and indexes in the caches of package managers: what is in them was
+// signed by who packed it, and is installed besides.
+func Shelved(path string) bool {
+	for _, dir := range []string{"/var/cache/apt/archives/", "/var/lib/apt/lists/", "/var/cache/dnf/", "/var/cache/yum/", "/var/cache/apk/", "/etc/apk/cache/", "/var/cache/zypp/", "/var/cache/pacman/"} {
+		if strings.HasPrefix(path, dir) {
+			return true
+		}
+	}
+	return false
+}
+
+// Harmless tells whether a path lies in a directory whose files come from
+// packages: programs, libraries, documentation. A caller that can't tell
+// vendors' files by their hashes may leave them out by it.
+func Harmless(path string) bool {
+	for _, dir := range harmless {
+		if strings.HasPrefix(path, dir) {
+			return true
+		}
+	}
+	return false
+}

@@ -19,45 +19,42 @@ const maxDER = 5 << 10
 
 func (privateKey) Name() string { return "private_key" }
 
-func (privateKey) Wants(f File) int64 {
-	if textual(f) {
-		return upTo(f, textLimit)
-	}
-	return 0
-}
+func (privateKey) Keywords() []string { return []string{"-----begin ", "putty-user-key-file-"} }
 
-func (privateKey) Detect(f File, data []byte) []Hit {
-	return append(pemKeys(f, data), puttyKeys(data)...)
+// Window has room for keys of 16384 bits, which are 12.5 KB of base64.
+func (privateKey) Window() (before, after int) { return 0, 16 << 10 }
+
+func (privateKey) Match(w Window) []Hit {
+	if w.Data[w.Start] != '-' {
+		return puttyKeys(w.File, w.Data[w.Start:])
+	}
+	return pemKeys(w.File, w.Data[w.Start:])
 }
 
 var pemBegin, pemEnd = []byte("-----BEGIN "), []byte("-----END ")
 
+// pemKeys reads the block that data starts with.
 func pemKeys(f File, data []byte) []Hit {
-	var out []Hit
-	for pos := 0; ; {
-		i := bytes.Index(data[pos:], pemBegin)
-		if i < 0 {
-			return out
-		}
-		start := pos + i
-		pos = start + len(pemBegin)
-		title, _, ok := bytes.Cut(data[pos:min(pos+60, len(data))], []byte("-----"))
-		if !ok || !bytes.Contains(title, []byte("PRIVATE KEY")) {
-			continue
-		}
-		stop := bytes.Index(data[pos:], pemEnd)
-		if stop < 0 {
-			continue
-		}
-		end := pos + stop + len(pemEnd) + len(title) + len("-----")
-		if end > len(data) {
-			continue
-		}
-		if how, ok := pemKind(string(title), data[start:end]); ok {
-			out = append(out, keyHit(f, start, end, how))
-		}
-		pos = end
+	rest, ok := bytes.CutPrefix(data, pemBegin)
+	if !ok {
+		return nil
 	}
+	title, _, ok := bytes.Cut(rest[:min(60, len(rest))], []byte("-----"))
+	if !ok || !bytes.Contains(title, []byte("PRIVATE KEY")) {
+		return nil
+	}
+	stop := bytes.Index(rest, pemEnd)
+	if stop < 0 || bytes.Contains(rest[:stop], pemBegin) {
+		return nil // without an end of its own
+	}
+	end := len(pemBegin) + stop + len(pemEnd) + len(title) + len("-----")
+	if end > len(data) {
+		return nil
+	}
+	if how, ok := pemKind(string(title), data[:end]); ok {
+		return []Hit{keyHit(f, 0, end, how)}
+	}
+	return nil
 }
 
 // keyKind is what parsing told of a key.
@@ -168,17 +165,27 @@ func straighten(text []byte) []byte {
 	return out
 }
 
-// puttyKeys finds PuTTY's own format, which names its encryption.
-func puttyKeys(data []byte) []Hit {
-	start := bytes.Index(data, []byte("PuTTY-User-Key-File-"))
-	if start < 0 {
+// puttyKeys reads a key in PuTTY's own format that data starts with: it names
+// its encryption, and ends with a MAC where the lines of the private part do.
+func puttyKeys(f File, data []byte) []Hit {
+	head, rest, ok := bytes.Cut(data, []byte("Encryption: "))
+	if !ok || !bytes.HasPrefix(head, []byte("PuTTY-User-Key-File-")) || len(head) > 200 {
 		return nil
 	}
-	_, enc, ok := bytes.Cut(data[start:], []byte("Encryption: "))
-	if !ok || !bytes.Contains(enc, []byte("Private-Lines:")) {
+	cipher, _, _ := bytes.Cut(rest, []byte("\n"))
+	i := bytes.Index(data, []byte("Private-Lines:"))
+	if i < 0 {
 		return nil
 	}
-	cipher, _, _ := bytes.Cut(enc, []byte("\n"))
+	end := len(data)
+	if j := bytes.Index(data[i:], []byte("Private-MAC:")); j >= 0 {
+		end = i + j
+		if n := bytes.IndexByte(data[end:], '\n'); n >= 0 {
+			end += n + 1
+		} else {
+			end = len(data)
+		}
+	}
 	k := keyKind{name: "PuTTY", encrypted: string(bytes.TrimSpace(cipher)) != "none", checked: true}
-	return []Hit{keyHit(File{}, start, len(data), k)}
+	return []Hit{keyHit(f, 0, end, k)}
 }

@@ -18,7 +18,7 @@ type Rule struct {
 	Reason   Text     `yaml:"reason" json:"reason"` // what a stranger can do with it
 	Remedy   Text     `yaml:"remedy" json:"remedy"` // what its owner is to do
 
-	// Keywords are words of at least three bytes of ASCII, one of which is in
+	// Keywords are words of at least three bytes, one of which is in
 	// every match, compared without regard to case.
 	Keywords []string `yaml:"keywords,omitempty" json:"keywords,omitempty"`
 	// Pattern is an RE2 expression. The group (?P<value>…) bounds the value, else
@@ -37,15 +37,17 @@ type Rule struct {
 	Near []string `yaml:"near,omitempty" json:"near,omitempty"`
 
 	// Paths are globs over absolute paths, compared without regard to case: * is
-	// anything but a slash, ** anything.
+	// anything but a slash, ** anything, ? one byte; a ! before one leaves out.
 	Paths []string `yaml:"paths,omitempty" json:"paths,omitempty"`
 	// Format names how such a file is read: presence (the file itself is the
-	// hit), ini, env, json, yaml, toml, xml, …
+	// hit), ini, env, json, yaml, toml, xml …: docs/add-a-detector.md lists them.
+	// Then Pattern narrows a value, and Check is one of those for values.
 	Format string `yaml:"format,omitempty" json:"format,omitempty"`
-	// Magic is what such a file starts with, in hex; with an offset: 257:7573746172.
+	// Magic is what such a file starts with, in hex; with an offset: 257:7573746172;
+	// all of several: 7f454c46+16:0400. One of the list is enough.
 	Magic []string `yaml:"magic,omitempty" json:"magic,omitempty"`
 	// Keys are globs over the names of values in a structured Format, joined by
-	// dots: auths.*.auth.
+	// dots: auths.*.auth. * is anything, dots too; a ! before one leaves out.
 	Keys []string `yaml:"keys,omitempty" json:"keys,omitempty"`
 	// PublicKeys name values beside the found one that are no secret: user, host.
 	PublicKeys []string `yaml:"public_keys,omitempty" json:"public_keys,omitempty"`

@@ -12,7 +12,8 @@ type shadow struct{}
 func (shadow) Name() string { return "password_hash" }
 
 func (shadow) Wants(f File) int64 {
-	if named(f, "/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/master.passwd") {
+	if named(f, "/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/master.passwd",
+		"/var/backups/shadow.bak", "/var/backups/gshadow.bak") {
 		return upTo(f, 4<<20)
 	}
 	return 0

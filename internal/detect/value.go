@@ -25,7 +25,7 @@ var words = map[string]bool{
 // sample, one character over and over, a run of the alphabet.
 func placeholder(v []byte) bool {
 	low := strings.ToLower(string(v))
-	if len(low) == 0 || words[low] {
+	if len(low) == 0 || words[low] || published[string(v)] {
 		return true
 	}
 	if len(low) < 40 { // inside long random values such letters are chance
