@@ -52,7 +52,9 @@ type Database interface {
 	// those that the server would show after its recovery, and with
 	// opts.Deleted also those that were deleted or overwritten and are still
 	// there, marked so. Damage costs what it hits; the first such error comes at
-	// the end. An engine that only recognises its files has no tables.
+	// the end. A database that is only recognised
+	// ([Named]) tells tables by name and size at most; its rows are
+	// [ErrUnsupported].
 	Rows(ctx context.Context, t Table, opts RowOptions, yield func(Row) bool) error
 }
 
