@@ -33,6 +33,15 @@ type BlockOpener interface {
 	OpenBlocks(ctx context.Context, ref lenscap.Ref) (block.Source, error)
 }
 
+// KeyTracer is an optional power of a [Collector]: it tells whose a key is that
+// was found on a disk.
+type KeyTracer interface {
+	// KeyOwner tells who holds a key, by its kind (an item's type) and its public
+	// id. A key that is none of this cloud's is [ErrNoSuchKey]. What the caller's
+	// rights hide is left out: then the error says so and the rest is told.
+	KeyOwner(ctx context.Context, kind, id string) (lenscap.KeyOwner, error)
+}
+
 // Permission is one right that a collector's feature needs.
 type Permission struct {
 	Action  string // as the cloud writes it in a policy: ec2:DescribeSnapshots

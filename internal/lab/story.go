@@ -24,6 +24,10 @@ func (s *Story) tell(w *aws.World, seed uint64, now time.Time) error {
 		w.Account(id).Trust("OrganizationAccountAccessRole", Production)
 	}
 	w.SetOrg(org())
+	// The access keys that lie on the lab's disks: one is in use, one was retired.
+	w.Account(Production).AddUserKey(aws.UserKey{ID: "AKIARTX3GSDS567OKITU", User: "deploy", LastUsed: now.Add(-36 * time.Hour)})
+	w.Account(Production).AddUserKey(aws.UserKey{ID: "AKIARTX3GSDSTC7X3HSD", User: "media-upload", Inactive: true})
+	w.Account(Production).AddUserKey(aws.UserKey{ID: "AKIARTX3GSDS4DUY4ZUM", User: "backup", LastUsed: now.Add(-3 * time.Hour)})
 	for _, p := range []struct {
 		account, region string
 		services        int

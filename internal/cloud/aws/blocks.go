@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ebs"
@@ -41,6 +42,8 @@ type blocks struct {
 	mu    sync.Mutex
 	have  map[int32]*fetched
 	order []int32 // least recently used first
+
+	gets atomic.Int64 // calls of GetSnapshotBlock
 }
 
 // fetched is a block that is at hand once ready is closed.
@@ -54,6 +57,7 @@ var (
 	_ block.Source     = (*blocks)(nil)
 	_ block.Mapper     = (*blocks)(nil)
 	_ block.Prefetcher = (*blocks)(nil)
+	_ block.Spender    = (*blocks)(nil)
 )
 
 func openBlocks(ctx context.Context, client *ebs.Client, id string) (*blocks, error) {
@@ -69,6 +73,18 @@ func openBlocks(ctx context.Context, client *ebs.Client, id string) (*blocks, er
 		ctx: ctx, stop: stop, m: m,
 		slot: make(chan struct{}, fetches), have: make(map[int32]*fetched),
 	}, nil
+}
+
+// What the EBS direct APIs cost in most regions, in USD a call, by AWS's price
+// list of 2026: aws.amazon.com/ebs/pricing.
+const (
+	pricePerGet  = 0.003 / 1000
+	pricePerList = 0.0006 / 1000
+)
+
+// Spent implements [block.Spender].
+func (b *blocks) Spent() float64 {
+	return float64(b.gets.Load())*pricePerGet + float64(b.m.lists.Load())*pricePerList
 }
 
 // Size is the volume's length in bytes.
@@ -213,6 +229,7 @@ func (b *blocks) fetch(ctx context.Context, index int32) ([]byte, error) {
 }
 
 func (b *blocks) once(ctx context.Context, index int32, token string) ([]byte, error) {
+	b.gets.Add(1)
 	out, err := b.m.client.GetSnapshotBlock(ctx, &ebs.GetSnapshotBlockInput{
 		SnapshotId: &b.m.id, BlockIndex: &index, BlockToken: &token,
 	})

@@ -23,6 +23,7 @@ func (b *blocks) Changed(ctx context.Context, since string) ([]block.Extent, err
 	}
 	c := changes{size: b.m.size}
 	err := pages(ctx, func(token *string) (*string, error) {
+		b.m.lists.Add(1)
 		out, err := b.m.client.ListChangedBlocks(ctx, &ebs.ListChangedBlocksInput{
 			FirstSnapshotId: &since, SecondSnapshotId: &b.m.id, NextToken: token, MaxResults: awssdk.Int32(10_000),
 		})

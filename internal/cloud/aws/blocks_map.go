@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"sync/atomic"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ebs"
@@ -34,6 +35,8 @@ type blockMap struct {
 	spans  []span
 	starts []int32 // the first block of each page
 
+	lists atomic.Int64 // calls of ListSnapshotBlocks
+
 	mu    sync.Mutex
 	pages []tokenPage // most recently used last
 }
@@ -47,6 +50,7 @@ type tokenPage struct {
 func listBlocks(ctx context.Context, client *ebs.Client, id string) (*blockMap, error) {
 	m := &blockMap{client: client, id: id, size: -1}
 	err := pages(ctx, func(token *string) (*string, error) {
+		m.lists.Add(1)
 		out, err := client.ListSnapshotBlocks(ctx, &ebs.ListSnapshotBlocksInput{
 			SnapshotId: &id, NextToken: token, MaxResults: awssdk.Int32(10_000),
 		})
@@ -134,6 +138,7 @@ func (m *blockMap) token(ctx context.Context, at int32) (string, error) {
 	if index < 0 {
 		return "", fmt.Errorf("block %d holds no data: %w", at, errMalformed)
 	}
+	m.lists.Add(1)
 	out, err := m.client.ListSnapshotBlocks(ctx, &ebs.ListSnapshotBlocksInput{
 		SnapshotId: &m.id, StartingBlockIndex: &m.starts[index], MaxResults: awssdk.Int32(10_000),
 	})

@@ -209,11 +209,15 @@ func TestPolicyHoldsLedger(t *testing.T) {
 	}
 }
 
+const keyOwnerTest = "used for keys found on disks: TestKeyOwner"
+
 // uncalled lists the permissions that no call of their name uses, with why.
 func uncalled() map[string]string {
 	return map[string]string{
 		"kms:Decrypt":    "AWS decrypts blocks with the caller's right; the caller makes no such call",
 		"sts:AssumeRole": "used with several accounts: TestAssumeRole",
+
+		"sts:GetAccessKeyInfo": keyOwnerTest, "iam:GetAccessKeyLastUsed": keyOwnerTest, "iam:ListAccessKeys": keyOwnerTest,
 	}
 }
 

@@ -100,6 +100,9 @@ func contentPermissions() []cloud.Permission {
 		allow(featureContent, "ec2:DescribeImages", "find the root snapshot of an AMI", "找到 AMI 的根快照"),
 		allow(featureContent, "ec2:DescribeSnapshots", "tell why a snapshot's blocks are refused", "说明快照的数据块为何被拒绝读取"),
 		allow(featureContent, "ec2:DescribeSnapshotAttribute", "tell whether blocks are refused because the snapshot is public", "判断数据块是否因快照公开而被拒绝"),
+		allow(featureContent, "sts:GetAccessKeyInfo", "tell which account a key on a disk belongs to", "判断磁盘上的访问密钥属于哪个账号"),
+		allow(featureContent, "iam:GetAccessKeyLastUsed", "tell whose key it is and when it was last used", "查看该密钥属于哪个用户、最近何时使用"),
+		allow(featureContent, "iam:ListAccessKeys", "tell whether the key is active", "查看该密钥是否仍然有效"),
 		allow(featureContent, "kms:Decrypt", "read blocks of encrypted snapshots (AWS decrypts them with the caller's right)", "读取加密快照的数据块(AWS 以调用者的权限解密)"),
 	}
 }

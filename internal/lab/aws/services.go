@@ -7,6 +7,7 @@ func services() map[string]*service {
 		"dlm":                 dlmService(),
 		"ebs":                 ebsService(),
 		"ec2":                 ec2Service(),
+		"iam":                 iamService(),
 		"imagebuilder":        imageBuilderService(),
 		"kms":                 kmsService(),
 		"lightsail":           lightsailService(),

@@ -1,6 +1,9 @@
 package aws
 
 import (
+	"encoding/base32"
+	"encoding/binary"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -9,6 +12,7 @@ func stsService() *service {
 	return &service{protocol: queryXML, namespace: "https://sts.amazonaws.com/doc/2011-06-15/", ops: map[string]operation{
 		"GetCallerIdentity": getCallerIdentity,
 		"AssumeRole":        assumeRole,
+		"GetAccessKeyInfo":  accessKeyInfo,
 	}}
 }
 
@@ -20,6 +24,23 @@ type callerIdentity struct {
 
 func getCallerIdentity(q *Request) (any, error) {
 	return callerIdentity{q.key.arn, q.key.userID, q.key.account}, nil
+}
+
+type keyInfo struct{ Account string }
+
+// accessKeyInfo tells the account that a key id names: 40 bits of its base32
+// letters, behind one.
+func accessKeyInfo(q *Request) (any, error) {
+	id := q.Form.Get("AccessKeyId")
+	if len(id) != 20 {
+		return nil, bad("ValidationError", "%q is invalid", id)
+	}
+	raw, err := base32.StdEncoding.DecodeString(id[4:])
+	if err != nil {
+		return nil, bad("ValidationError", "%q is invalid", id)
+	}
+	n := binary.BigEndian.Uint64(append([]byte{0, 0}, raw[:6]...))
+	return keyInfo{fmt.Sprintf("%012d", n&0x7fffffffff80>>7)}, nil
 }
 
 type assumedRole struct {
