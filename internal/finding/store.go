@@ -15,6 +15,15 @@ import (
 // ErrNotFound says that there is no such finding, asset or run.
 var ErrNotFound = errors.New("not found")
 
+// Ledger says what one look at a disk read in full, in the form of the stage that
+// looks.
+type Ledger struct {
+	Ref    lenscap.Ref
+	Volume lenscap.Ref // the disk that it is a version of; zero when not known
+	At     time.Time   // of the disk's state
+	Body   []byte
+}
+
 // Store keeps inventory, exposures with their history, findings and runs. It is
 // safe for use by several goroutines. Everything handed to a method that
 // returned nil survives a crash. Close may be called once.
@@ -52,6 +61,13 @@ type Store interface {
 	PutEvidence(ctx context.Context, ev lenscap.Evidence) error
 	// Evidence gives what is known of an asset's content; ErrNotFound when nothing is.
 	Evidence(ctx context.Context, ref lenscap.Ref) (lenscap.Evidence, error)
+
+	// PutLedger replaces what the last look at an asset read in full.
+	PutLedger(ctx context.Context, l Ledger) error
+	// Ledger gives that of an asset, or where there is none the newest of another
+	// version of the same volume, when volume is told; ErrNotFound when there is
+	// none at all.
+	Ledger(ctx context.Context, ref, volume lenscap.Ref) (Ledger, error)
 
 	// PutFindings inserts findings or replaces them by ID.
 	PutFindings(ctx context.Context, findings []lenscap.Finding) error

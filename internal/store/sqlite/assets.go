@@ -155,3 +155,47 @@ func (s *Store) Evidence(ctx context.Context, ref lenscap.Ref) (lenscap.Evidence
 	ev.Asset = ref
 	return ev, nil
 }
+
+type ledgerRow struct {
+	bun.BaseModel `bun:"table:ledgers"`
+
+	Ref    text `bun:",pk"`
+	Volume text
+	At     int64
+	Body   []byte
+}
+
+// PutLedger implements [finding.Store].
+func (s *Store) PutLedger(ctx context.Context, l finding.Ledger) error {
+	row := &ledgerRow{Ref: text(l.Ref.String()), At: l.At.UnixNano(), Body: l.Body}
+	if l.Volume != (lenscap.Ref{}) {
+		row.Volume = text(l.Volume.String())
+	}
+	_, err := s.write.NewInsert().Model(row).On("CONFLICT (ref) DO UPDATE").
+		Set("volume = EXCLUDED.volume, at = EXCLUDED.at, body = EXCLUDED.body").Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("write the ledger of %s: %w", l.Ref, err)
+	}
+	return nil
+}
+
+// Ledger implements [finding.Store].
+func (s *Store) Ledger(ctx context.Context, ref, volume lenscap.Ref) (finding.Ledger, error) {
+	var row ledgerRow
+	q := s.read.NewSelect().Model(&row).Where("ref = ?", text(ref.String()))
+	if volume != (lenscap.Ref{}) {
+		q = q.WhereOr("volume = ?", text(volume.String()))
+	}
+	err := q.OrderExpr("ref = ? DESC, at DESC", text(ref.String())).Limit(1).Scan(ctx)
+	if err != nil {
+		if err = notFound(err); errors.Is(err, finding.ErrNotFound) {
+			return finding.Ledger{}, err
+		}
+		return finding.Ledger{}, fmt.Errorf("read the ledger of %s: %w", ref, err)
+	}
+	at, err := lenscap.ParseRef(string(row.Ref))
+	if err != nil {
+		return finding.Ledger{}, fmt.Errorf("read the ledger of %s: %w", ref, err)
+	}
+	return finding.Ledger{Ref: at, Volume: volume, At: time.Unix(0, row.At).UTC(), Body: row.Body}, nil
+}

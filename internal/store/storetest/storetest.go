@@ -25,7 +25,7 @@ func Run(t *testing.T, open func(t testing.TB) Open) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, Open){
 		"runs": testRuns, "assets": testAssets, "many assets": testMany, "contexts": testContexts,
-		"intervals": testIntervals, "evidence": testEvidence, "findings": testFindings,
+		"intervals": testIntervals, "evidence": testEvidence, "ledgers": testLedgers, "findings": testFindings,
 		"prefixes": testPrefixes, "at once": testAtOnce,
 		"hostile names": testHostileNames, "exposures in batches": testExposureBatch,
 	} {
@@ -200,6 +200,35 @@ func testIntervals(t *testing.T, open Open) {
 	none, err := s.History(ctx, ref("b"))
 	must(t, err)
 	equal(t, "the history of what was always private", 0, len(none))
+}
+
+func testLedgers(t *testing.T, open Open) {
+	s := open(t)
+	ctx := t.Context()
+	_, err := s.Ledger(ctx, ref("a"), lenscap.Ref{})
+	if !errors.Is(err, finding.ErrNotFound) {
+		t.Errorf("no ledger: %v", err)
+	}
+	vol := ref("vol")
+	old := finding.Ledger{Ref: ref("a"), Volume: vol, At: start, Body: []byte{1}}
+	newer := finding.Ledger{Ref: ref("b"), Volume: vol, At: start.Add(time.Hour), Body: []byte{2}}
+	must(t, s.PutLedger(ctx, newer))
+	must(t, s.PutLedger(ctx, finding.Ledger{Ref: ref("a"), Volume: vol, At: start, Body: []byte{9}}))
+	must(t, s.PutLedger(ctx, old))
+	must(t, s.PutLedger(ctx, finding.Ledger{Ref: ref("z"), At: start.Add(time.Hour * 2), Body: []byte{3}}))
+	for _, c := range []struct {
+		ref, volume lenscap.Ref
+		want        finding.Ledger
+	}{
+		{ref("a"), vol, old}, {ref("c"), vol, newer}, {ref("z"), lenscap.Ref{}, finding.Ledger{Ref: ref("z"), At: start.Add(time.Hour * 2), Body: []byte{3}}},
+	} {
+		got, err := s.Ledger(ctx, c.ref, c.volume)
+		must(t, err)
+		equal(t, "ledger", c.want, got)
+	}
+	if _, err := s.Ledger(ctx, ref("c"), lenscap.Ref{}); !errors.Is(err, finding.ErrNotFound) {
+		t.Errorf("a ledger of nobody's: %v", err)
+	}
 }
 
 func testEvidence(t *testing.T, open Open) {
