@@ -22,6 +22,7 @@ type Evidence struct {
 	BytesRead int64       `json:"bytes_read"`          // bytes fetched from its source
 	Files     int         `json:"files"`               // files seen
 	FilesRead int         `json:"files_read"`          // files looked into
+	Cost      float64     `json:"cost_usd,omitempty"`  // what reading cost, where the provider has a price for it
 }
 
 // Profile says what kind of disk it is, with the facts that made it so.
@@ -122,6 +123,7 @@ type Database struct {
 	State      string   `json:"state"` // clean, recovered, crashed, named
 	Volume     string   `json:"volume"`
 	Path       string   `json:"path"`
+	Inside     string   `json:"inside,omitempty"` // within an archive or image at Path
 	Size       int64    `json:"size"`
 	Encrypted  bool     `json:"encrypted,omitempty"`
 	Incomplete bool     `json:"incomplete,omitempty"`
@@ -157,6 +159,7 @@ type Column struct {
 
 // Holding is one kind of personal data or secret in a column.
 type Holding struct {
+	Title Text      `json:"title"`
 	Kind  string    `json:"kind"`
 	Class ItemClass `json:"class"`
 	// Count is how many values are of this kind, of those that were looked at.
@@ -210,6 +213,7 @@ type Item struct {
 	Count       int       `json:"count,omitempty"`     // how many values, where one item stands for many
 	Package     string    `json:"package,omitempty"`   // the package that shipped the file unchanged
 	FirstSeen   time.Time `json:"first_seen,omitzero"` // when a look at this disk first found it
+	Deleted     bool      `json:"deleted,omitempty"`   // it is in a deleted file or row that is still there
 	// Owner is whose key it is, where the scanned accounts tell.
 	Owner *KeyOwner `json:"owner,omitempty"`
 }

@@ -5,15 +5,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"sync"
 
 	"github.com/lenscap/lenscap"
 	"github.com/lenscap/lenscap/internal/detect"
+	databases "github.com/lenscap/lenscap/internal/detect/database/all"
 	"github.com/lenscap/lenscap/internal/disk"
 	"github.com/lenscap/lenscap/internal/disk/all"
 	"github.com/lenscap/lenscap/internal/disk/block"
 	"github.com/lenscap/lenscap/internal/evidence"
+	"github.com/lenscap/lenscap/rules"
 )
 
 // ebsBlock is the unit in which EBS gives the blocks of a snapshot.
@@ -84,9 +85,17 @@ func list(ctx context.Context, src block.Source) (n int, err error) {
 }
 
 func scan(ctx context.Context, src block.Source) (int, error) {
-	ev, err := evidence.New(evidence.Options{Disk: all.Options(), Detectors: detect.All(), Key: make([]byte, 32)}).
-		Inspect(ctx, lenscap.Ref{Provider: "file", ID: "bench"}, src, nil)
-	return ev.FilesRead, err
+	records, err := rules.Detect()
+	if err != nil {
+		return 0, err
+	}
+	engine, err := detect.Everything(records)
+	if err != nil {
+		return 0, err
+	}
+	got, err := evidence.New(evidence.Options{Disk: all.Options(), Engine: engine, Databases: databases.Engines(), Key: make([]byte, 32)}).
+		Inspect(ctx, evidence.Request{Ref: lenscap.Ref{Provider: "file", ID: "bench"}, Source: src})
+	return got.Evidence.FilesRead, err
 }
 
 func hash(ctx context.Context, src block.Source) (int, error) {
@@ -95,8 +104,17 @@ func hash(ctx context.Context, src block.Source) (int, error) {
 		return 0, err
 	}
 	defer d.Close() //nolint:errcheck // reading only
-	_, err = d.Hash(ctx, io.Discard, "", "/")
-	return 0, err
+	n := 0
+	_, err = d.Hash(ctx, lineCounter{&n}, "", "/")
+	return n, err
+}
+
+// lineCounter counts lines that are written to it.
+type lineCounter struct{ n *int }
+
+func (c lineCounter) Write(p []byte) (int, error) {
+	*c.n += bytes.Count(p, []byte{'\n'})
+	return len(p), nil
 }
 
 // find gives where a volume lies, from the lines of disk info --json.

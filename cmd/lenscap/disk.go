@@ -277,8 +277,8 @@ func (a *app) diskHash(f *targetFlags) *cobra.Command {
 }
 
 func (a *app) diskExtract(f *targetFlags) *cobra.Command {
-	var into string
-	var links, deleted bool
+	var into, table string
+	var links, deleted, tables bool
 	c := &cobra.Command{
 		Use: "extract TARGET [PATH]", Args: cobra.RangeArgs(1, 2),
 		Short: a.say(t("copy what is below a path into a folder", "把某路径下的内容复制到目录中")),
@@ -288,6 +288,9 @@ func (a *app) diskExtract(f *targetFlags) *cobra.Command {
 			}
 			return a.withDisk(c.Context(), args[0], *f, func(d *disk.Disk, _ *block.Counter) error {
 				volume, path := pathOf(d, args)
+				if tables || table != "" {
+					return a.extractTables(c.Context(), d, volume, path, table, into, deleted)
+				}
 				var got disk.Extracted
 				var err error
 				if deleted {
@@ -314,6 +317,8 @@ func (a *app) diskExtract(f *targetFlags) *cobra.Command {
 	}
 	c.Flags().StringVarP(&into, "into", "C", ".", a.say(t("the folder to copy into", "复制到哪个目录")))
 	c.Flags().BoolVar(&deleted, "deleted", false, a.say(t("copy what is left of deleted files instead", "改为复制已删除文件的残留内容")))
+	c.Flags().BoolVar(&tables, "tables", false, a.say(t("PATH is a database: write the rows of its tables, a file of JSON lines for each (--deleted: also deleted rows)", "PATH 是数据库：把各表的行写成 JSON Lines 文件（--deleted 同时写出已删除的行）")))
+	c.Flags().StringVar(&table, "table", "", a.say(t("of the database at PATH, this table only", "只写出 PATH 处数据库的这一张表")))
 	c.Flags().BoolVar(&links, "links", false, a.say(t("make symbolic links, too", "同时创建符号链接")))
 	return c
 }

@@ -26,6 +26,7 @@ const (
 var version = "dev"
 
 func main() {
+	noCore()
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

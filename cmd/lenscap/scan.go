@@ -14,10 +14,7 @@ import (
 	"github.com/lenscap/lenscap"
 	"github.com/lenscap/lenscap/internal/cloud"
 	"github.com/lenscap/lenscap/internal/config"
-	"github.com/lenscap/lenscap/internal/detect"
-	"github.com/lenscap/lenscap/internal/disk"
 	readers "github.com/lenscap/lenscap/internal/disk/all"
-	"github.com/lenscap/lenscap/internal/evidence"
 	"github.com/lenscap/lenscap/internal/exposure"
 	"github.com/lenscap/lenscap/internal/finding"
 	"github.com/lenscap/lenscap/internal/inventory"
@@ -35,7 +32,7 @@ type scanFlags struct {
 	assumeRole, shares           string
 	sharesMaxAge                 time.Duration
 	rate                         float64
-	maxBytes                     int64
+	look                         lookFlags
 	organization, calls, resume  bool
 	record, from                 string
 	output
@@ -69,7 +66,7 @@ func (a *app) scanCommand() *cobra.Command {
 	fl.StringVar(&f.shares, "shares", d.Shares, a.say(t("read the lists of named shares one by one: auto (when too old), all, skip", "逐个读取共享名单：auto（过期才读）、all、skip")))
 	fl.DurationVar(&f.sharesMaxAge, "shares-max-age", d.SharesMaxAge, a.say(t("how old a list of shares may be in auto", "auto 模式下共享名单的最长有效期")))
 	fl.Float64Var(&f.rate, "rate", d.Rate, a.say(t("calls a second that read one asset each, per account and region", "逐资产调用的速率上限（次/秒，按账号和地域）")))
-	fl.Int64Var(&f.maxBytes, "max-bytes", d.MaxBytes, a.say(t("most bytes to read of one disk", "每块磁盘最多读取的字节数")))
+	f.look.bind(a, c)
 	fl.StringSliceVar(&f.rules, "rules", nil, a.say(t("folders of further rules", "额外规则所在目录")))
 	fl.BoolVar(&f.calls, "calls", false, a.say(t("print the ledger of calls to standard error", "在标准错误输出调用台账")))
 	fl.BoolVar(&f.resume, "resume", false, a.say(t("go on with the run that did not end", "继续上次未完成的扫描")))
@@ -98,7 +95,13 @@ func (f *scanFlags) merge(c *cobra.Command, s *config.Scan, aws *config.AWS) {
 		s.Rate = f.rate
 	}
 	if given("max-bytes") {
-		s.MaxBytes = f.maxBytes
+		s.MaxBytes = f.look.maxBytes
+	}
+	if given("max-time") {
+		s.MaxTime = f.look.maxTime
+	}
+	if given("max-cost") {
+		s.MaxCost = f.look.maxCost
 	}
 	if given("assume-role") {
 		aws.AssumeRole = f.assumeRole
@@ -209,7 +212,7 @@ func (a *app) scanConfig(store finding.Store, f scanFlags) (runConfig, error) {
 		return cfg, nil
 	}
 	if cfg.Content != scan.ContentNone {
-		if cfg.Inspector, err = a.inspector(a.cfg.Scan.MaxBytes, readers.Options()); err != nil {
+		if cfg.Inspector, err = a.inspector(f.look.with(a.cfg.Scan), readers.Options()); err != nil {
 			return runConfig{}, err
 		}
 	}
@@ -224,17 +227,6 @@ func (a *app) scanConfig(store finding.Store, f scanFlags) (runConfig, error) {
 		return runConfig{}, usageError{err}
 	}
 	return cfg, nil
-}
-
-// inspector looks inside disks with every detector and the installation's key.
-func (a *app) inspector(maxBytes int64, opts disk.Options) (*evidence.Inspector, error) {
-	key, err := evidence.LoadOrCreateKey(filepath.Join(a.cfg.Data, keyFile))
-	if err != nil {
-		return nil, err
-	}
-	return evidence.New(evidence.Options{
-		Disk: opts, Detectors: detect.All(), Key: key, MaxBytes: maxBytes,
-	}), nil
 }
 
 // loadRules reads the built-in rules and those of the user's folders.

@@ -52,6 +52,10 @@ type Scan struct {
 	Rate float64 `yaml:"rate"`
 	// MaxBytes caps what is read of one disk.
 	MaxBytes int64 `yaml:"max_bytes"`
+	// MaxTime caps how long one disk is read, MaxCost what that may cost at its
+	// cloud, in USD; 0 sets no bound.
+	MaxTime time.Duration `yaml:"max_time"`
+	MaxCost float64       `yaml:"max_cost"`
 }
 
 // AWS says how accounts of Amazon Web Services are reached.
@@ -121,6 +125,12 @@ func (c Config) Validate() error {
 	}
 	if c.Scan.MaxBytes <= 0 {
 		errs = append(errs, fmt.Errorf("scan.max_bytes: %d is not positive", c.Scan.MaxBytes))
+	}
+	if c.Scan.MaxTime < 0 {
+		errs = append(errs, fmt.Errorf("scan.max_time: %v is negative", c.Scan.MaxTime))
+	}
+	if c.Scan.MaxCost < 0 {
+		errs = append(errs, fmt.Errorf("scan.max_cost: %v is negative", c.Scan.MaxCost))
 	}
 	if c.Data == "" {
 		errs = append(errs, errors.New("data: is empty; name the folder of the store"))

@@ -2,25 +2,30 @@ package evidence_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/lenscap/lenscap"
 	"github.com/lenscap/lenscap/internal/detect"
+	databases "github.com/lenscap/lenscap/internal/detect/database/all"
 	"github.com/lenscap/lenscap/internal/disk/all"
 	"github.com/lenscap/lenscap/internal/disk/block"
 	"github.com/lenscap/lenscap/internal/disk/disktest"
 	"github.com/lenscap/lenscap/internal/evidence"
+	"github.com/lenscap/lenscap/rules"
 )
 
 // marks are planted values; none may leave the package.
@@ -74,9 +79,28 @@ func file(t *testing.T, path string) *block.File {
 
 func options() evidence.Options {
 	return evidence.Options{
-		Detectors: detect.All(), Disk: all.Options(), Key: bytes.Repeat([]byte{5}, 32),
+		Engine: engine(), Databases: databases.Engines(), Disk: all.Options(), Key: bytes.Repeat([]byte{5}, 32),
 		Now: func() time.Time { return time.Unix(1e9, 0) },
 	}
+}
+
+// engine is the one that the program has.
+var engine = sync.OnceValue(func() *detect.Engine {
+	rs, err := rules.Detect()
+	if err != nil {
+		panic(err)
+	}
+	e, err := detect.Everything(rs)
+	if err != nil {
+		panic(err)
+	}
+	return e
+})
+
+// inspect looks into a disk that was not looked into before.
+func inspect(ctx context.Context, o evidence.Options, src block.Source, progress func(done, total int64)) (lenscap.Evidence, error) {
+	got, err := evidence.New(o).Inspect(ctx, evidence.Request{Ref: ref, Source: src, Progress: progress})
+	return got.Evidence, err
 }
 
 func clean(t *testing.T, what string, v any) {
@@ -98,7 +122,7 @@ func TestInspect(t *testing.T) {
 	t.Parallel()
 	src := file(t, plant(t))
 	var done, total int64
-	ev, err := evidence.New(options()).Inspect(t.Context(), ref, src, func(d, n int64) { done, total = d, n })
+	ev, err := inspect(t.Context(), options(), src, func(d, n int64) { done, total = d, n })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,58 +131,53 @@ func TestInspect(t *testing.T) {
 		t.Errorf("complete %v, gaps %+v, %d of %d", ev.Complete, ev.Gaps, done, total)
 	}
 	type short struct {
-		Type, Path, Hint string
-		Line             int
-		Severity         string
+		Path     string
+		Line     int
+		Severity string
 	}
 	var got []short
 	prints := map[string]string{}
 	for _, it := range ev.Items {
-		got = append(got, short{it.Type, it.Path, it.Hint, it.Line, it.Severity.String()})
-		prints[it.Path+it.Type] = it.Fingerprint
-		if len(it.Fingerprint) != 64 || it.Volume != "whole" || it.Length == 0 {
+		if it.Class != lenscap.ItemSecret {
+			continue
+		}
+		got = append(got, short{it.Path, it.Line, it.Severity.String()})
+		prints[it.Path+fmt.Sprint(it.Line)] = it.Fingerprint
+		if len(it.Fingerprint) != 64 || it.Volume != "whole" || it.Length == 0 || it.FirstSeen.IsZero() || it.Type == "" || it.Title.Zh == "" {
 			t.Errorf("%+v", it)
+		}
+		if it.Path == "/root/.aws/credentials" && it.Hint != keyID {
+			t.Errorf("the access key's hint is %q", it.Hint)
 		}
 	}
 	want := []short{
-		{"aws_access_key", "/root/.aws/credentials", keyID, 3, "critical"},
-		{"password_hash", "/etc/shadow", "root", 1, "high"},
-		{"netrc_password", "/root/.netrc", "MA", 1, "high"},
-		{"postgres_password", "/root/.pgpass", "u@h:1:d", 1, "high"},
-		{"password_assignment", `/root/name-\xff/.env`, "PASSWORD", 1, "medium"},
-		{"password_assignment", "/srv/app/.env", "DB_PASSWORD", 2, "medium"},
-		{"secret_assignment", "/srv/app/.env", "API_TOKEN", 3, "medium"},
-		{"password_assignment", "/srv/app/again/.env", "PASSWORD", 1, "medium"},
+		{"/root/.aws/credentials", 3, "critical"},
+		{"/etc/shadow", 1, "high"},
+		{"/root/.netrc", 1, "high"},
+		{"/root/.pgpass", 1, "high"},
+		{`/root/name-\xff/.env`, 1, "high"},
+		{"/srv/app/.env", 2, "high"},
+		{"/srv/app/.env", 3, "high"},
+		{"/srv/app/again/.env", 1, "high"},
+		{"/usr/lib/x/harmless.env", 1, "medium"}, // no package brought it
 	}
-	for i := range got {
-		if got[i].Path == "/root/.pgpass" {
-			want[3].Hint = got[i].Hint // its form is the detector's
-		}
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	slices.SortFunc(want, func(a, b short) int { return cmp.Or(strings.Compare(a.Path, b.Path), a.Line-b.Line) })
+	slices.SortFunc(got, func(a, b short) int { return cmp.Or(strings.Compare(a.Path, b.Path), a.Line-b.Line) })
+	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if prints["/srv/app/.envpassword_assignment"] != prints["/srv/app/again/.envpassword_assignment"] {
+	if prints["/srv/app/.env2"] != prints["/srv/app/again/.env1"] || prints["/srv/app/.env2"] == "" {
 		t.Error("the same value has two fingerprints")
 	}
-	wantProfile := &lenscap.Profile{
-		OS: "Debian GNU/Linux 12", Hostname: "web-1", Class: []string{"application_image", "data_snapshot", "os_image"},
-		Facts: []lenscap.Fact{
-			{Class: "os_image", Path: "/etc/os-release"},
-			{Class: "application_image", Path: "/srv"},
-			{Class: "data_snapshot", Path: "/var/lib/postgresql"},
-			{Class: "data_snapshot", Path: "/var/lib/postgresql/PG_VERSION"},
-		},
+	if p := ev.Profile; p == nil || p.OS != "Debian GNU/Linux 12" || p.Hostname != "web-1" || !slices.Equal(p.Class, []string{"application_image", "os_image"}) {
+		t.Errorf("profile %+v", p)
 	}
-	if diff := cmp.Diff(wantProfile, ev.Profile); diff != "" {
-		t.Error(diff)
-	}
-	if ev.FilesRead >= ev.Files || ev.BytesRead >= ev.Size {
-		t.Errorf("read %d of %d files, %d of %d bytes", ev.FilesRead, ev.Files, ev.BytesRead, ev.Size)
+	if ev.BytesRead >= ev.Size {
+		t.Errorf("read %d of %d bytes", ev.BytesRead, ev.Size)
 	}
 	other := options()
 	other.Key = bytes.Repeat([]byte{6}, 32)
-	ev2, err := evidence.New(other).Inspect(t.Context(), ref, src, nil)
+	ev2, err := inspect(t.Context(), other, src, nil)
 	if err != nil || ev2.Items[0].Fingerprint == ev.Items[0].Fingerprint {
 		t.Errorf("another key, the same fingerprint (%v)", err)
 	}
@@ -173,7 +192,7 @@ func TestBudgets(t *testing.T) {
 	} {
 		o := options()
 		set(&o)
-		ev, err := evidence.New(o).Inspect(t.Context(), ref, src, nil)
+		ev, err := inspect(t.Context(), o, src, nil)
 		if err != nil || ev.Complete || len(ev.Gaps) == 0 || ev.Gaps[0].Cause != lenscap.CauseNotRead || !ev.Gaps[0].Covers(ref) {
 			t.Errorf("%s: complete %v, gaps %+v, %v", name, ev.Complete, ev.Gaps, err)
 		}
@@ -181,8 +200,8 @@ func TestBudgets(t *testing.T) {
 	}
 	o := options()
 	o.MaxItems = 3
-	ev, err := evidence.New(o).Inspect(t.Context(), ref, src, nil)
-	if err != nil || len(ev.Items) != 3 || ev.Truncated != 5 {
+	ev, err := inspect(t.Context(), o, src, nil)
+	if err != nil || len(ev.Items) != 3 || ev.Truncated < 5 {
 		t.Errorf("%d items, %d truncated, %v", len(ev.Items), ev.Truncated, err)
 	}
 }
@@ -206,13 +225,13 @@ func TestUnreadIsAGap(t *testing.T) {
 	t.Parallel()
 	src := file(t, plant(t))
 	o := options()
-	full, err := evidence.New(o).Inspect(t.Context(), ref, src, nil)
+	full, err := inspect(t.Context(), o, src, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	gaps := 0
 	for at := int64(0); at < src.Size(); at += 64 << 10 {
-		ev, err := evidence.New(o).Inspect(t.Context(), ref, failing{src, at, at + 64<<10}, nil)
+		ev, err := inspect(t.Context(), o, failing{src, at, at + 64<<10}, nil)
 		if err != nil {
 			clean(t, "the error", err.Error())
 			gaps++
@@ -237,12 +256,12 @@ func TestUnsupportedIsAGap(t *testing.T) {
 		"luks": append([]byte("LUKS\xba\xbe"), make([]byte, 1<<20)...), "xfs": append([]byte("XFSB"), make([]byte, 1<<20)...),
 		"noise": bytes.Repeat([]byte{0xA5}, 1<<20),
 	} {
-		ev, err := evidence.New(options()).Inspect(t.Context(), ref, disktest.Memory(disk), nil)
+		ev, err := inspect(t.Context(), options(), disktest.Memory(disk), nil)
 		if err != nil || ev.Complete || len(ev.Gaps) != 1 || ev.Gaps[0].Cause != lenscap.CauseUnsupported {
 			t.Errorf("%s: complete %v, gaps %+v, %v", name, ev.Complete, ev.Gaps, err)
 		}
 	}
-	ev, err := evidence.New(options()).Inspect(t.Context(), ref, disktest.Memory(make([]byte, 1<<20)), nil)
+	ev, err := inspect(t.Context(), options(), disktest.Memory(make([]byte, 1<<20)), nil)
 	if err != nil || !ev.Complete || ev.Volumes[0].Type != "blank" {
 		t.Errorf("zeros: %+v, %v", ev, err)
 	}
@@ -252,13 +271,13 @@ func TestCancelAndNoKey(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := evidence.New(options()).Inspect(ctx, ref, disktest.Memory(make([]byte, 1<<20)), nil); !errors.Is(err, context.Canceled) {
+	if _, err := inspect(ctx, options(), disktest.Memory(make([]byte, 1<<20)), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	if _, err := evidence.New(evidence.Options{}).Inspect(t.Context(), ref, disktest.Memory(nil), nil); !errors.Is(err, evidence.ErrNoKey) {
+	if _, err := inspect(t.Context(), evidence.Options{}, disktest.Memory(nil), nil); !errors.Is(err, evidence.ErrNoKey) {
 		t.Errorf("no key: %v", err)
 	}
-	if _, err := evidence.New(options()).Inspect(t.Context(), ref, failing{disktest.Memory(make([]byte, 1<<20)), 0, 1 << 20}, nil); err == nil || errors.Is(err, io.EOF) {
+	if _, err := inspect(t.Context(), options(), failing{disktest.Memory(make([]byte, 1<<20)), 0, 1 << 20}, nil); err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("nothing readable: %v", err)
 	}
 }

@@ -23,9 +23,12 @@ type gapKind struct {
 
 // gap notes what could not be read, in words that hold no file's content.
 func (l *look) gap(cause lenscap.Cause, message string) {
-	if l.more == nil {
-		l.more = map[gapKind]int{}
-	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gapLocked(cause, message)
+}
+
+func (l *look) gapLocked(cause lenscap.Cause, message string) {
 	k := gapKind{cause: cause}
 	l.more[k]++
 	n := l.more[k]

@@ -308,11 +308,7 @@ func (t *teller) disk(ev *lenscap.Evidence) {
 		if i == most {
 			break
 		}
-		where := it.Volume + ":" + it.Path
-		if it.Line > 0 {
-			where += fmt.Sprintf(":%d", it.Line)
-		}
-		t.lead(t.in.paint(it.Severity)+"  ", t.in.say(it.Title)+"  "+where+hint(it))
+		t.lead(t.in.paint(it.Severity)+"  ", t.in.say(it.Title)+"  "+itemPlace(it)+hint(it))
 	}
 	if more := len(items) + ev.Truncated - min(len(items), most); more > 0 {
 		t.para("  " + fmt.Sprintf(t.in.say(lMore), more))
@@ -331,73 +327,43 @@ func (t *teller) disk(ev *lenscap.Evidence) {
 	}
 }
 
+// itemPlace tells where an item is: volume, path, the place within an archive or
+// a database, line.
+func itemPlace(it lenscap.Item) string {
+	s := it.Volume + ":" + it.Path
+	if it.Inside != "" {
+		s += "!/" + it.Inside
+	}
+	if it.Line > 0 {
+		s += fmt.Sprintf(":%d", it.Line)
+	}
+	return s
+}
+
 func hint(it lenscap.Item) string {
 	s := ""
+	if it.Count > 1 {
+		s += fmt.Sprintf("  ×%d", it.Count)
+	}
 	if it.Hint != "" {
 		s += "  " + it.Hint
 	}
 	if it.Detail != "" {
 		s += "  (" + it.Detail + ")"
 	}
+	if it.Deleted {
+		s += "  [deleted]"
+	}
+	if o := it.Owner; o != nil && o.Name != "" {
+		s += "  → " + o.Account + "/" + o.Name
+		switch o.Active {
+		case lenscap.Yes:
+			s += " [active]"
+		case lenscap.No:
+			s += " [inactive]"
+		}
+	}
 	return s
-}
-
-// Evidence tells what is on one disk, on one page.
-func Evidence(w io.Writer, ev lenscap.Evidence, in Input) error {
-	t := &teller{w: w, in: in}
-	t.line("%s  %s", in.bold(clean(ev.Asset.ID)), size(ev.Size))
-	if p := ev.Profile; p != nil {
-		t.profile(*p)
-	}
-	for _, v := range ev.Volumes {
-		t.para(fmt.Sprintf("%s  %s  %s  %s  %s %s", v.Name, v.Type, v.Label, size(v.Size), in.say(volumeState(v.State)), v.Note))
-	}
-	t.head(lOnDisk)
-	t.disk(&ev)
-	return t.err
-}
-
-func volumeState(s string) lenscap.Text {
-	switch s {
-	case "read":
-		return tx("read", "已读取")
-	case "unsupported":
-		return tx("not supported", "不支持")
-	case "damaged":
-		return tx("damaged", "已损坏")
-	case "encrypted":
-		return tx("encrypted", "已加密")
-	case "blank":
-		return tx("blank", "全部为零")
-	}
-	return tx(s, s)
-}
-
-func (t *teller) profile(p lenscap.Profile) {
-	for _, s := range []string{p.OS, p.Hostname} {
-		if s != "" {
-			t.para(s)
-		}
-	}
-	if len(p.Class) > 0 {
-		names := make([]string, len(p.Class))
-		for i, c := range p.Class {
-			names[i] = t.in.say(contentClass(c))
-		}
-		t.para(strings.Join(names, ", "))
-	}
-}
-
-func contentClass(c string) lenscap.Text {
-	switch c {
-	case "os_image":
-		return tx("operating system image", "操作系统镜像")
-	case "application_image":
-		return tx("application image", "应用程序镜像")
-	case "data_snapshot":
-		return tx("data snapshot", "数据快照")
-	}
-	return tx(c, c)
 }
 
 // framework is one published framework's controls.

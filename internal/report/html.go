@@ -39,33 +39,47 @@ func both(t lenscap.Text) string {
 
 func writeHTML(w io.Writer, in Input) error {
 	p := &page{bufio.NewWriter(w), in.plain()}
-	sum := sha256.Sum256([]byte(script))
-	lang, tag := "en", "en"
-	if in.Lang == lenscap.Chinese {
-		lang, tag = "zh", "zh-CN"
-	}
-	p.raw("<!doctype html>\n<html lang=%q data-lang=%q>\n<head>\n<meta charset=\"utf-8\">\n", tag, lang)
-	p.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-%s'; base-uri 'none'; form-action 'none'\">\n",
-		base64.StdEncoding.EncodeToString(sum[:]))
-	p.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>%s</title>\n<style>%s</style>\n</head>\n<body>\n", esc(in.say(lTitle)), css)
+	p.open(lTitle)
 	p.header()
 	p.raw("<main>\n")
 	p.verdictOnRun()
 	p.charts()
 	p.findings()
 	p.coverage()
-	p.raw("</main>\n<footer>")
-	p.raw("%s", both(lenscap.Text{
-		En: fmt.Sprintf(lGenerated.En, in.Version, clock(in.Now)), Zh: fmt.Sprintf(lGenerated.Zh, in.Version, clock(in.Now)),
-	}))
-	p.raw("</footer>\n<script>%s</script>\n</body>\n</html>\n", script)
+	p.raw("</main>\n")
+	p.close()
 	return p.w.Flush()
+}
+
+// open writes all that comes before a page's own content.
+func (p *page) open(title lenscap.Text) {
+	sum := sha256.Sum256([]byte(script))
+	lang, tag := "en", "en"
+	if p.in.Lang == lenscap.Chinese {
+		lang, tag = "zh", "zh-CN"
+	}
+	p.raw("<!doctype html>\n<html lang=%q data-lang=%q>\n<head>\n<meta charset=\"utf-8\">\n", tag, lang)
+	p.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-%s'; base-uri 'none'; form-action 'none'\">\n",
+		base64.StdEncoding.EncodeToString(sum[:]))
+	p.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>%s</title>\n<style>%s</style>\n</head>\n<body>\n", esc(p.in.say(title)), css)
+}
+
+// close writes all that comes after it.
+func (p *page) close() {
+	p.raw("<footer>%s</footer>\n<script>%s</script>\n</body>\n</html>\n", both(lenscap.Text{
+		En: fmt.Sprintf(lGenerated.En, p.in.Version, clock(p.in.Now)), Zh: fmt.Sprintf(lGenerated.Zh, p.in.Version, clock(p.in.Now)),
+	}), script)
 }
 
 func (p *page) header() {
 	run := p.in.Run
 	p.raw("<header><div><p class=\"eyebrow\">%s</p><h1>%s</h1>", both(lTitle), both(p.headline()))
 	p.raw("<p class=\"sub\">%s · %s · %s</p></div>", esc(clock(run.Started)), esc(strings.Join(p.accounts(), ", ")), both(number(lNAssets, run.Counts.Assets)))
+	p.buttons()
+}
+
+// buttons ends a page's head.
+func (p *page) buttons() {
 	p.raw("<div class=\"tools\"><button id=\"lang\" type=\"button\"><span lang=\"en\">中文</span><span lang=\"zh\">English</span></button>")
 	p.raw("<button id=\"theme\" type=\"button\">%s</button></div></header>\n", both(tx("Light / dark", "明 / 暗")))
 }

@@ -165,12 +165,8 @@ func (p *page) disk(ev lenscap.Evidence) {
 	if len(items) > 0 {
 		p.raw("<div class=\"scroll\"><table><tbody>")
 		for _, it := range items[:min(len(items), htmlItems)] {
-			where := it.Volume + ":" + it.Path
-			if it.Line > 0 {
-				where += fmt.Sprintf(":%d", it.Line)
-			}
 			p.raw("<tr class=\"%s\"><td class=\"sev\">%s</td><td>%s</td><td><code>%s</code></td><td class=\"why\">%s</td></tr>",
-				it.Severity, both(SeverityText(it.Severity)), both(it.Title), esc(where), esc(strings.TrimSpace(hint(it))))
+				it.Severity, both(SeverityText(it.Severity)), both(it.Title), esc(itemPlace(it)), esc(strings.TrimSpace(hint(it))))
 		}
 		p.raw("</tbody></table></div>")
 	} else if ev.Complete {

@@ -16,6 +16,7 @@ import (
 	"github.com/lenscap/lenscap/internal/cloud"
 	"github.com/lenscap/lenscap/internal/cloud/aws"
 	"github.com/lenscap/lenscap/internal/detect"
+	databases "github.com/lenscap/lenscap/internal/detect/database/all"
 	drivers "github.com/lenscap/lenscap/internal/disk/all"
 	"github.com/lenscap/lenscap/internal/evidence"
 	"github.com/lenscap/lenscap/internal/exposure"
@@ -81,6 +82,14 @@ func (b *bench) config(t *testing.T, opts cloud.Options) scan.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
+	records, err := rules.Detect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	detector, err := detect.Everything(records)
+	if err != nil {
+		t.Fatal(err)
+	}
 	opts.Organization, opts.AssumeRole, opts.Rate, opts.Shares = true, lab.AuditRole, 100_000, cloud.SharesAll
 	collector, err := aws.New(opts)
 	if err != nil {
@@ -90,7 +99,7 @@ func (b *bench) config(t *testing.T, opts cloud.Options) scan.Config {
 		Collectors: []cloud.Collector{collector}, Store: b.store, Engine: engine,
 		Trust: exposure.Trust{Accounts: lab.Trusted()}, Ledger: opts.Ledger, Version: "test",
 		Content: scan.ContentExposed, Inspector: evidence.New(evidence.Options{
-			Disk: drivers.Options(), Detectors: detect.All(), Key: make([]byte, 32),
+			Disk: drivers.Options(), Engine: detector, Databases: databases.Engines(), Key: make([]byte, 32),
 		}),
 	}
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/lenscap/lenscap"
 	"github.com/lenscap/lenscap/internal/cloud"
+	"github.com/lenscap/lenscap/internal/disk/block"
+	"github.com/lenscap/lenscap/internal/evidence"
 	"github.com/lenscap/lenscap/internal/finding"
 )
 
@@ -62,7 +64,52 @@ func (r *runner) lookAt(ctx context.Context, h *hit) error {
 	if err != nil {
 		return err
 	}
+	r.trace(ctx, &ev)
 	return r.rejudge(h, ev)
+}
+
+// maxTraced bounds the keys of one disk whose owners are asked for.
+const maxTraced = 50
+
+// trace ties the keys on a disk to whom they belong, as far as the clouds tell:
+// what they refuse is left out, since it says nothing about the disk.
+func (r *runner) trace(ctx context.Context, ev *lenscap.Evidence) {
+	ev.Items = slices.Clone(ev.Items)
+	asked := 0
+	for i := range ev.Items {
+		it := &ev.Items[i]
+		if it.Class != lenscap.ItemSecret || it.Hint == "" || asked == maxTraced {
+			continue
+		}
+		for _, t := range r.tracers {
+			owner, err := r.owner(ctx, t, it.Type, it.Hint)
+			if errors.Is(err, cloud.ErrNoSuchKey) {
+				continue
+			}
+			asked++
+			if owner.Account != "" {
+				it.Owner = &owner
+			}
+		}
+	}
+}
+
+// owner asks once for each key of a run.
+func (r *runner) owner(ctx context.Context, t cloud.KeyTracer, kind, id string) (lenscap.KeyOwner, error) {
+	type answer struct {
+		owner lenscap.KeyOwner
+		err   error
+	}
+	k := kind + " " + id
+	if a, ok := r.traced.Load(k); ok {
+		known, _ := a.(answer)
+		return known.owner, known.err
+	}
+	owner, err := t.KeyOwner(ctx, kind, id)
+	if ctx.Err() == nil {
+		r.traced.Store(k, answer{owner, err})
+	}
+	return owner, err
 }
 
 // rejudge judges a hit anew with what is on its disk.
@@ -106,10 +153,11 @@ func (r *runner) evidence(ctx context.Context, a lenscap.Asset) (lenscap.Evidenc
 	if err != nil && !errors.Is(err, finding.ErrNotFound) {
 		return lenscap.Evidence{}, fmt.Errorf("read what is known of %s: %w", a.Ref, err)
 	}
-	ev, err := r.inspect(ctx, a.Ref)
+	got, err := r.inspect(ctx, a, a.Ref)
 	if errors.Is(err, cloud.ErrNotReadable) {
-		ev, err = r.inspectTwin(ctx, a, err)
+		got, err = r.inspectTwin(ctx, a, err)
 	}
+	ev := got.Evidence
 	if ctx.Err() != nil {
 		return lenscap.Evidence{}, ctx.Err()
 	}
@@ -125,22 +173,67 @@ func (r *runner) evidence(ctx context.Context, a lenscap.Asset) (lenscap.Evidenc
 	if err := r.Store.PutEvidence(ctx, ev); err != nil {
 		return lenscap.Evidence{}, fmt.Errorf("keep what is on %s: %w", a.Ref, err)
 	}
+	if len(got.Ledger) > 0 {
+		if err := r.Store.PutLedger(ctx, finding.Ledger{Ref: a.Ref, Volume: volumeOf(a), At: a.Created, Body: got.Ledger}); err != nil {
+			return lenscap.Evidence{}, fmt.Errorf("keep what was read of %s: %w", a.Ref, err)
+		}
+	}
 	return ev, nil
 }
 
-func (r *runner) inspect(ctx context.Context, ref lenscap.Ref) (lenscap.Evidence, error) {
+// inspect looks into the disk at ref, which has the bytes of the asset.
+func (r *runner) inspect(ctx context.Context, a lenscap.Asset, ref lenscap.Ref) (evidence.Result, error) {
 	src, err := r.opener[ref.Provider].OpenBlocks(ctx, ref)
 	if err != nil {
-		return lenscap.Evidence{}, err
+		return evidence.Result{}, err
 	}
 	defer src.Close() //nolint:errcheck // reading only: nothing is lost
-	return r.Inspector.Inspect(ctx, ref, src, nil)
+	before, err := r.before(ctx, a, ref, src)
+	if err != nil {
+		return evidence.Result{}, err
+	}
+	return r.Inspector.Inspect(ctx, evidence.Request{Ref: ref, Source: src, Before: before})
+}
+
+// before gives what an earlier look at the asset, or at another version of the
+// same volume, left. Where the provider tells which blocks differ, that decides
+// what is read again; else times and places of files do.
+func (r *runner) before(ctx context.Context, a lenscap.Asset, ref lenscap.Ref, src block.Source) (*evidence.Before, error) {
+	ledger, err := r.Store.Ledger(ctx, a.Ref, volumeOf(a))
+	if errors.Is(err, finding.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what was read before of %s: %w", a.Ref, err)
+	}
+	ev, err := r.Store.Evidence(ctx, ledger.Ref)
+	if errors.Is(err, finding.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what is known of %s: %w", ledger.Ref, err)
+	}
+	out := &evidence.Before{Evidence: ev, Ledger: ledger.Body}
+	if d, ok := src.(block.Differ); ok && ledger.Ref != a.Ref && ref == a.Ref && ledger.Ref.Kind == ref.Kind {
+		if changed, err := d.Changed(ctx, ledger.Ref.ID); err == nil {
+			out.Changed, out.ChangesKnown = changed, true
+		}
+	}
+	return out, ctx.Err()
+}
+
+// volumeOf gives the volume that an asset is a version of; zero when not known.
+func volumeOf(a lenscap.Asset) lenscap.Ref {
+	if a.Lineage.Volume == nil {
+		return lenscap.Ref{}
+	}
+	return a.Lineage.Volume.Ref
 }
 
 // inspectTwin reads a private copy of a disk whose own bytes the cloud refuses,
 // as AWS does while a snapshot is public. The copy has the same bytes: a copy
 // of it, what it is a copy of, or another copy of the same original.
-func (r *runner) inspectTwin(ctx context.Context, a lenscap.Asset, refused error) (lenscap.Evidence, error) {
+func (r *runner) inspectTwin(ctx context.Context, a lenscap.Asset, refused error) (evidence.Result, error) {
 	twins := slices.Clone(r.origin[a.Ref])
 	if c := a.Lineage.Copy; c != nil {
 		if c.State == lenscap.LinkExists {
@@ -152,14 +245,14 @@ func (r *runner) inspectTwin(ctx context.Context, a lenscap.Asset, refused error
 		if twin == a.Ref {
 			continue
 		}
-		ev, err := r.inspect(ctx, twin)
+		got, err := r.inspect(ctx, a, twin)
 		if err != nil {
 			continue
 		}
-		ev.Asset, ev.ReadFrom = a.Ref, &twin
-		return ev, nil
+		got.Evidence.Asset, got.Evidence.ReadFrom = a.Ref, &twin
+		return got, nil
 	}
-	return lenscap.Evidence{}, refused
+	return evidence.Result{}, refused
 }
 
 // unread is the evidence of a disk that could not be read.

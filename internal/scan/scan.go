@@ -12,7 +12,7 @@ import (
 
 	"github.com/lenscap/lenscap"
 	"github.com/lenscap/lenscap/internal/cloud"
-	"github.com/lenscap/lenscap/internal/disk/block"
+	"github.com/lenscap/lenscap/internal/evidence"
 	"github.com/lenscap/lenscap/internal/exposure"
 	"github.com/lenscap/lenscap/internal/finding"
 	"github.com/lenscap/lenscap/internal/inventory"
@@ -30,7 +30,7 @@ const (
 
 // Inspector looks inside one disk.
 type Inspector interface {
-	Inspect(ctx context.Context, ref lenscap.Ref, src block.Source, progress func(done, total int64)) (lenscap.Evidence, error)
+	Inspect(ctx context.Context, r evidence.Request) (evidence.Result, error)
 	// Version changes when the same disk may give other evidence than before.
 	Version() string
 }
@@ -98,15 +98,17 @@ func Run(ctx context.Context, cfg Config) (lenscap.Run, error) {
 type runner struct {
 	Config
 
-	mu     sync.Mutex // guards run, view and origin while scopes are read
-	run    lenscap.Run
-	done   map[string]inventory.Context // scopes finished by the run that is resumed
-	view   *inventory.View
-	assets inventory.Assets              // what the run saw
-	origin map[lenscap.Ref][]lenscap.Ref // original → its copies
-	opener map[string]cloud.BlockOpener  // by provider
-	seen   observed
-	hits   []*hit
+	mu      sync.Mutex // guards run, view and origin while scopes are read
+	run     lenscap.Run
+	done    map[string]inventory.Context // scopes finished by the run that is resumed
+	view    *inventory.View
+	assets  inventory.Assets              // what the run saw
+	origin  map[lenscap.Ref][]lenscap.Ref // original → its copies
+	opener  map[string]cloud.BlockOpener  // by provider
+	tracers []cloud.KeyTracer
+	traced  sync.Map // whose keys are that were asked for, see owner
+	seen    observed
+	hits    []*hit
 }
 
 func (r *runner) steps(ctx context.Context) error {
@@ -142,6 +144,9 @@ func (r *runner) begin(ctx context.Context) error {
 	for _, c := range r.Collectors {
 		if o, ok := c.(cloud.BlockOpener); ok {
 			r.opener[c.Provider()] = o
+		}
+		if t, ok := c.(cloud.KeyTracer); ok {
+			r.tracers = append(r.tracers, t)
 		}
 	}
 	if r.Resume {

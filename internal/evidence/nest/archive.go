@@ -104,7 +104,7 @@ func unzip(o *opening, m *Member, r detect.Reader) error {
 			continue
 		}
 		err = o.member(m, f.Name, int64(min(f.UncompressedSize64, 1<<62)), c, nil) //nolint:gosec // bounded
-		_ = c.Close()                                                                 // reading only
+		_ = c.Close()                                                              // reading only
 		if err != nil {
 			return err
 		}
@@ -120,7 +120,7 @@ func un7z(o *opening, m *Member, r detect.Reader) (err error) {
 	}()
 	z, err := sevenzip.NewReader(r, r.Size())
 	if err != nil {
-		if _, ok := errors.AsType[*sevenzip.ReadError](err); ok && strings.Contains(err.Error(), "encrypt") {
+		if e, ok := errors.AsType[*sevenzip.ReadError](err); ok && e.Encrypted {
 			return block.ErrEncrypted
 		}
 		return err
@@ -135,7 +135,7 @@ func un7z(o *opening, m *Member, r detect.Reader) (err error) {
 			continue
 		}
 		err = o.member(m, f.Name, int64(min(f.UncompressedSize, 1<<62)), c, nil) //nolint:gosec // bounded
-		_ = c.Close()                                                              // reading only
+		_ = c.Close()                                                            // reading only
 		if err != nil {
 			return err
 		}

@@ -72,7 +72,7 @@ func (o *opening) node(m *Member, e disk.Entry) error {
 	data, err := e.Volume.FS.Tree().Open(e.ID)
 	if err != nil {
 		o.lost(join(m.Inside, inside), err)
-		return nil //nolint:nilerr // told
+		return nil
 	}
 	up := &Member{Inside: join(m.Inside, "/"+e.Volume.Name)}
 	return o.member(up, e.Absolute(), e.Size, reader(data), func() (detect.Reader, error) { return data, nil })

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/lenscap/lenscap/internal/detect"
@@ -70,31 +71,26 @@ type kind struct {
 	random func(o *opening, m *Member, r detect.Reader) error
 }
 
-func magic(at int, words ...string) func(detect.File, []byte) bool {
+func magic(words ...string) func(detect.File, []byte) bool {
 	return func(_ detect.File, head []byte) bool {
-		for _, w := range words {
-			if len(head) >= at+len(w) && string(head[at:at+len(w)]) == w {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(words, func(w string) bool { return bytes.HasPrefix(head, []byte(w)) })
 	}
 }
 
 // kinds are asked in order. It is a function since the kinds open one another.
 func kinds() []kind {
 	return []kind{
-		{name: "gzip", is: magic(0, "\x1f\x8b\x08"), stream: ungzip},
-		{name: "zstd", is: magic(0, "\x28\xb5\x2f\xfd"), stream: unzstd},
+		{name: "gzip", is: magic("\x1f\x8b\x08"), stream: ungzip},
+		{name: "zstd", is: magic("\x28\xb5\x2f\xfd"), stream: unzstd},
 		{name: "bzip2", is: isBzip2, stream: unbzip2},
-		{name: "xz", is: magic(0, "\xfd7zXZ\x00"), random: unxz},
-		{name: "zip", is: magic(0, "PK\x03\x04"), random: unzip},
-		{name: "7z", is: magic(0, "7z\xbc\xaf\x27\x1c"), random: un7z},
+		{name: "xz", is: magic("\xfd7zXZ\x00"), random: unxz},
+		{name: "zip", is: magic("PK\x03\x04"), random: unzip},
+		{name: "7z", is: magic("7z\xbc\xaf\x27\x1c"), random: un7z},
 		{name: "tar", is: isTar, stream: untar},
-		{name: "cpio", is: magic(0, "070701", "070702"), stream: uncpio},
-		{name: "ar", is: magic(0, "!<arch>\n"), stream: unar},
+		{name: "cpio", is: magic("070701", "070702"), stream: uncpio},
+		{name: "ar", is: magic("!<arch>\n"), stream: unar},
 		{name: "git object", is: isGitObject, stream: gitObject},
-		{name: "git pack", is: magic(0, "PACK\x00\x00\x00\x02", "PACK\x00\x00\x00\x03"), random: gitPack},
+		{name: "git pack", is: magic("PACK\x00\x00\x00\x02", "PACK\x00\x00\x00\x03"), random: gitPack},
 		{name: "disk image", is: isImage, random: openImage},
 	}
 }
@@ -116,10 +112,39 @@ func find(f detect.File, head []byte) *kind {
 func Named(f detect.File) bool {
 	switch strings.ToLower(path.Ext(f.Path)) {
 	case ".gz", ".tgz", ".xz", ".txz", ".bz2", ".tbz2", ".zst", ".zip", ".7z", ".tar", ".jar", ".war", ".ear", ".whl", ".deb", ".cpio",
+		".rar", ".lz4", ".lzo", ".lz", ".z", ".cab", ".wim", ".gpg", ".pgp", ".enc", ".age", ".parquet", ".avro",
 		".qcow2", ".vmdk", ".vhd", ".vhdx", ".vdi", ".img", ".raw", ".iso", ".ova", ".pack", ".docx", ".xlsx", ".pptx", ".apk", ".nupkg":
 		return true
 	}
 	return strings.Contains(f.Path, "/objects/") || strings.Contains(f.Path, "/blobs/sha256/")
+}
+
+// closed are kinds of files in which there is something that is not opened, by
+// what they begin with.
+var closed = []struct{ magic, what string }{
+	{"Rar!\x1a\x07", "rar archive"},
+	{"\x04\x22\x4d\x18", "lz4 file"},
+	{"\x89LZO\x00", "lzo file"},
+	{"\x1f\x9d", "compress file"},
+	{"LZIP", "lzip file"},
+	{"MSCF\x00\x00\x00\x00", "cabinet"},
+	{"MSWIM\x00\x00\x00", "Windows image"},
+	{"Salted__", "file encrypted by openssl"},
+	{"-----BEGIN PGP MESSAGE-----", "file encrypted by OpenPGP"},
+	{"age-encryption.org/v1\n", "file encrypted by age"},
+	{"Obj\x01", "Avro file"},
+	{"PAR1", "Parquet file"},
+}
+
+// Closed tells what kind of file it is that holds something and is not opened,
+// empty for all others.
+func Closed(head []byte) string {
+	for _, c := range closed {
+		if bytes.HasPrefix(head, []byte(c.magic)) {
+			return c.what
+		}
+	}
+	return ""
 }
 
 // Walk opens a file that [Is] and gives its members to fn, which may leave any
