@@ -14,3 +14,13 @@ if [ "$(id -u)" -eq 0 ] && command -v debootstrap >/dev/null; then
 else
   echo "== the disk engine: left out, it needs root and debootstrap"
 fi
+echo "== recall and precision over a labelled tree"
+go run -tags grpcnotrace ./bench/corpus | tail -8
+echo "== looks into a disk of 20 GB, the first and the one after a change"
+go run -tags grpcnotrace ./bench/evidence
+if [ "$(id -u)" -eq 0 ] && command -v debootstrap >/dev/null; then
+  echo "== the detection engine over a Debian root, beside gitleaks"
+  bench/detect/run.sh
+else
+  echo "== the detection engine: left out, it needs root and debootstrap"
+fi
