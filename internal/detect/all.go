@@ -10,13 +10,3 @@ func Detectors() []Detector {
 		windowsFiles{},
 	}
 }
-
-// All lists every detector, and every matcher as one, for callers that have
-// files in memory and no engine.
-func All() []Detector {
-	var all []Detector
-	for _, m := range Matchers() {
-		all = append(all, whole{m})
-	}
-	return append(all, Detectors()...)
-}

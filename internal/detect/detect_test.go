@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
-	"hash/crc32"
 	"strings"
 	"testing"
 
@@ -96,24 +95,6 @@ func TestAWSKey(t *testing.T) {
 	if h := d.Detect(detect.File{}, []byte(id)); len(h) != 1 || !strings.Contains(h[0].Detail, "210987654321") || h[0].Checked != "yes" {
 		t.Errorf("account number: %+v", h)
 	}
-}
-
-func TestGitHubToken(t *testing.T) {
-	t.Parallel()
-	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	body := "k3Jd9fLq0ZxWv7TnYb2RmC8sHpAe5u"
-	sum, tail := crc32.ChecksumIEEE([]byte(body)), ""
-	for range 6 {
-		tail = string(digits[sum%62]) + tail
-		sum /= 62
-	}
-	good := "ghp_" + body + tail
-	d := byName(t, "github_token")
-	detecttest.Accept(t, d, []detecttest.Example{
-		{Path: "/root/.config/gh/hosts.yml", Data: "oauth_token: " + good + "\n", Want: []string{"github_token " + good}},
-		{Path: "/srv/broken", Data: "ghp_" + body + "000000\n"},
-	})
-	detecttest.Noise(t, d, "/srv/noise")
 }
 
 func TestDatabaseURL(t *testing.T) {

@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"path"
 	"strings"
 )
 
@@ -17,24 +16,6 @@ var harmless = []string{
 	"/usr/share/zoneinfo/", "/usr/share/perl/", "/usr/share/perl5/", "/usr/share/python3/", "/usr/share/mime/",
 	"/usr/share/icons/", "/usr/share/vim/", "/usr/share/bash-completion/", "/usr/share/ca-certificates/",
 	"/var/lib/dpkg/", "/var/lib/apt/", "/var/lib/rpm/", "/var/cache/apt/", "/var/cache/man/",
-}
-
-// noText are name endings of files that hold no text.
-var noText = map[string]bool{
-	".so": true, ".o": true, ".a": true, ".ko": true, ".pyc": true, ".pyo": true, ".class": true, ".jar": true,
-	".gz": true, ".xz": true, ".bz2": true, ".zst": true, ".zip": true, ".7z": true, ".rar": true, ".deb": true, ".rpm": true,
-	".png": true, ".jpg": true, ".jpeg": true, ".gif": true, ".ico": true, ".webp": true, ".svgz": true,
-	".mp3": true, ".mp4": true, ".mkv": true, ".avi": true, ".mov": true, ".ogg": true, ".woff": true, ".woff2": true, ".ttf": true,
-	".ibd": true, ".wasm": true, ".exe": true, ".dll": true, ".mo": true, ".iso": true, ".qcow2": true, ".vmdk": true,
-}
-
-// textual tells whether a file may hold text that somebody put there. Size is
-// bounded: what is larger is looked at by detectors that know the file.
-func textual(f File) bool {
-	if f.Size < 8 || f.Size > textLimit || noText[strings.ToLower(path.Ext(f.Path))] {
-		return false
-	}
-	return !Harmless(f.Path)
 }
 
 // named tells whether a file's name, or its last elements, is one of names.

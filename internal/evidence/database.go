@@ -264,7 +264,7 @@ func (l *look) table(ctx context.Context, k *keeping, db database.Database, t da
 		}
 		return ctx.Err() == nil
 	})
-	_ = scan.Close() // never fails
+	k.scanned(scan, place)
 	switch {
 	case err == nil:
 	case errors.Is(err, database.ErrUnsupported) && out.Rows == 0:

@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
+	"fmt"
 	"hash"
 	"io"
 	"slices"
@@ -44,6 +45,20 @@ type keeping struct {
 func (k *keeping) failed(err error) {
 	k.bad = true
 	k.look.unread(k.w.volume.Name, k.w.file.Path, err)
+}
+
+// scanned ends a scan. Where so many words stand close to one another that the
+// engine left some out, what they may lead to is not known.
+func (k *keeping) scanned(s *detect.Scan, inside string) {
+	_ = s.Close() // never fails
+	if n := s.Skipped(); n > 0 {
+		k.bad = true
+		where := k.w.file.Path
+		if inside != "" {
+			where += "!/" + inside
+		}
+		k.look.gap(lenscap.CauseNotRead, fmt.Sprintf("%s: %d places that may hold something were not looked at: too many for a file of this size", name(k.w.volume.Name, where), n))
+	}
 }
 
 // found turns a find into an item. base is where what was scanned begins in the
@@ -102,7 +117,7 @@ func (k *keeping) finish(ctx context.Context) {
 }
 
 // distinct leaves one item of those that several detectors made of one secret:
-// the most severe, then the one found first.
+// the most severe, then the one that a check holds for, then the one found first.
 func distinct(items []lenscap.Item) []lenscap.Item {
 	var secrets []*lenscap.Item
 	for i := range items {
@@ -120,7 +135,7 @@ func distinct(items []lenscap.Item) []lenscap.Item {
 			last = it
 			continue
 		}
-		if it.Severity > last.Severity {
+		if it.Severity > last.Severity || it.Severity == last.Severity && it.Valid == lenscap.Yes && last.Valid != lenscap.Yes {
 			last, it = it, last
 		}
 		drop[it] = true

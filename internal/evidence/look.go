@@ -398,7 +398,7 @@ func (l *look) stream(ctx context.Context, k *keeping, buf []byte) {
 	scan := begin()
 	for off := int64(0); off < want && ctx.Err() == nil; {
 		if next := l.past(k, off); next >= off+longHole { // what lies behind a long hole is begun anew
-			_ = scan.Close() // never fails
+			k.scanned(scan, "")
 			off, base = next, next
 			scan = begin()
 			continue
@@ -414,7 +414,7 @@ func (l *look) stream(ctx context.Context, k *keeping, buf []byte) {
 			break
 		}
 	}
-	_ = scan.Close() // never fails
+	k.scanned(scan, "")
 }
 
 // longHole is how long a hole must be to be passed over.
@@ -445,7 +445,7 @@ func (l *look) raw(ctx context.Context, v *disk.Volume) {
 		}
 		scan := l.engine.Scan(w.file, func(f detect.Found) { k.found(run.Offset, "", f) })
 		_, err := io.CopyBuffer(onlyWriter{scan}, onlyReader{ctx, io.NewSectionReader(v.Source, run.Offset, run.Length)}, buf)
-		_ = scan.Close() // never fails
+		k.scanned(scan, "")
 		if err != nil {
 			l.unread(v.Name, "", err)
 			return

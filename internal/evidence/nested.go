@@ -62,7 +62,7 @@ func (l *look) member(ctx context.Context, k *keeping, m *nest.Member, buf []byt
 	}
 	scan := l.engine.Scan(f, func(x detect.Found) { k.found(0, m.Inside, x) })
 	_, err := io.CopyBuffer(onlyWriter{scan}, onlyReader{ctx, m.Reader}, buf)
-	_ = scan.Close() // never fails
+	k.scanned(scan, m.Inside)
 	if err != nil && ctx.Err() == nil {
 		k.bad = true
 		l.unread(k.w.volume.Name, k.w.file.Path+"!/"+m.Inside, err)
